@@ -39,8 +39,9 @@ test: $(STAMP)
 	$(BIN)/python -m pytest $(PARALLEL) --durations=25
 
 # Without what starts processes, trains, draws networks or goes through everything: about a minute.
+# Two processes on two cores: none of these tests waits, and each process imports torch and every test file.
 test-quick: $(STAMP)
-	$(BIN)/python -m pytest $(PARALLEL) -m "not process and not training and not law and not exhaustive"
+	$(BIN)/python -m pytest $(PARALLEL) -n 2 -m "not process and not training and not law and not exhaustive"
 
 # Random networks, thousands of them: tests/laws.
 fuzz: $(STAMP)

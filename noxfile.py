@@ -1,6 +1,7 @@
 """The checks, one session each: `nox` runs those of `make lint`, `nox -s NAME` one, `nox -l` lists them."""
 
 import pathlib
+import re
 import shutil
 
 import nox
@@ -72,6 +73,13 @@ def docs(session: nox.Session) -> None:
     session.run(".venv/bin/python", "-m", "docs.site")
 
 
+@nox.session(name="doc-commands", venv_backend="none")
+def doc_commands(session: nox.Session) -> None:
+    """The commands that README.md and docs/ show, in temporary folders, or those of the documents given."""
+    session.run("make", "setup")
+    session.run(".venv/bin/python", "-m", "tests.shown_commands", *session.posargs)
+
+
 @nox.session
 def test(session: nox.Session) -> None:
     """The Python tests."""
@@ -119,3 +127,23 @@ def wheel(session: nox.Session) -> None:
     shutil.rmtree(distributions, ignore_errors=True)
     session.run("python", "-m", "build", "--outdir", str(distributions))
     session.run("python", "tests/check_distributions.py", str(distributions))
+
+
+@nox.session
+def manylinux(session: nox.Session) -> None:
+    """A wheel for other machines, in build/wheels, tried with the extra `all` in a new environment.
+
+    Its tag is the oldest system that this machine's glibc and libstdc++ permit (CONTRIBUTING.md).
+    """
+    install_group(session, "manylinux")
+    built = pathlib.Path(session.create_tmp()) / "built"
+    repaired = pathlib.Path("build/wheels")
+    for folder in (built, repaired):
+        shutil.rmtree(folder, ignore_errors=True)
+    session.run("python", "-m", "build", "--wheel", "--outdir", str(built))
+    (wheel,) = built.glob("*.whl")
+    session.run("auditwheel", "show", str(wheel))
+    session.run("auditwheel", "repair", "--wheel-dir", str(repaired), str(wheel))
+    (wheel,) = repaired.glob("*.whl")
+    torch = re.search(r"^TORCH := (.*)$", pathlib.Path("Makefile").read_text(), re.MULTILINE)[1]
+    session.run("python", "tests/check_wheel.py", str(wheel), torch)

@@ -18,6 +18,7 @@ Fewer ReLUs:
     reduction                       searches: independent trainings, run by an engine
     deepreduce_plan, criticality    the networks that DeepReDuce explores, and the order of its stages
     linearization, merging          SNL's choice of single ReLUs, and DeepReDuce's merged layers
+    senet                           SENet's budgets of layers and masks
     pruning                         filter pruning, with which SNL is compared
     published                       accuracies that papers publish
 """

@@ -7,6 +7,9 @@ stage k only, trained with knowledge distillation:
 
 The paper does not say in which unit ReLUs are counted; its Table 3 follows for ResNet34 from counts
 in thousands. The unit scales every C_k alike and never changes the order.
+
+For an objective of time, the predicted time of the same network in ms takes the place of #ReLU[S_k]. This is
+not in the paper.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ class StageAccuracy:
         stage: the stage, from 1.
         relu_count: its ReLUs.
         accuracy_pct: the accuracy in percent.
+        time_s: the predicted time of this network, if the objective is time.
 
     >>> StageAccuracy(stage=1, relu_count=262_144, accuracy_pct=59.85).stage
     1
@@ -39,6 +43,7 @@ class StageAccuracy:
     stage: int
     relu_count: int
     accuracy_pct: float
+    time_s: float | None = None
 
 
 def only_stage(recipe: Recipe, stage: int) -> Recipe:
@@ -91,14 +96,15 @@ def criticality(stages: Sequence[StageAccuracy], weight: float = DEFAULT_WEIGHT)
                 "0 to 100 is allowed"
             )
     lowest = min(entry.accuracy_pct for entry in stages)
-    return {
-        entry.stage: (entry.accuracy_pct - lowest) / math.pow(entry.relu_count / 1000, weight)
-        for entry in stages
-    }
+    return {entry.stage: (entry.accuracy_pct - lowest) / math.pow(_cost(entry), weight) for entry in stages}
+
+
+def _cost(entry: StageAccuracy) -> float:
+    return 1000 * entry.time_s if entry.time_s is not None else entry.relu_count / 1000
 
 
 def culling_order(stages: Sequence[StageAccuracy], weight: float = DEFAULT_WEIGHT) -> tuple[int, ...]:
-    """Returns the stages from least to most critical. Among equals, the one with more ReLUs comes first.
+    """Returns the stages from least to most critical. Among equals, the more expensive one comes first.
 
     Raises:
         ModelError: `criticality` does not accept the arguments.
@@ -107,7 +113,7 @@ def culling_order(stages: Sequence[StageAccuracy], weight: float = DEFAULT_WEIGH
     (2, 1)
     """
     values = criticality(stages, weight)
-    ordered = sorted(stages, key=lambda entry: (values[entry.stage], -entry.relu_count, entry.stage))
+    ordered = sorted(stages, key=lambda entry: (values[entry.stage], -_cost(entry), entry.stage))
     return tuple(entry.stage for entry in ordered)
 
 

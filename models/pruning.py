@@ -39,27 +39,47 @@ def pruned_recipe(base: Recipe, budget: int) -> Recipe:
     >>> pruned_recipe(load_recipe("resnet18-cifar100-557056"), 300_000).name
     'resnet18-cifar100-l1-298176'
     """
+    narrower = _narrower(base)
+    if budget >= base.relu_count:
+        raise UsageError(
+            f"--budget {budget}: {base.name} has {base.relu_count:,} ReLUs, a budget must be below that"
+        )
+    for recipe in narrower:
+        if recipe.relu_count <= budget:
+            name = f"{base_name(base)}-l1-{recipe.relu_count}"
+            return parse_recipe(format_recipe(dataclasses.replace(recipe, name=name)), name)
+    least = min((recipe.relu_count for recipe in narrower), default=base.relu_count)
+    raise UsageError(f"--budget {budget}: {least} is the least for {base.name}, with one filter per layer")
+
+
+def pruned_sizes(base: Recipe) -> list[int]:
+    """Returns the numbers of ReLUs that pruning can leave, ascending.
+
+    Raises:
+        ModelError: Filters of this network cannot be pruned.
+
+    >>> from pi_bench.models import load_recipe
+    >>> len(pruned_sizes(load_recipe("resnet18-cifar100-557056")))
+    504
+    """
+    return sorted({recipe.relu_count for recipe in _narrower(base)})
+
+
+def _narrower(base: Recipe) -> list[Recipe]:
+    """Returns the networks of the shape of `base` with fewer filters, the widest first."""
     require_full(base)
     if not isinstance(base, ResNetRecipe) or (base.block, base.shortcut, base.first_block_convs) != _PRUNABLE:
         raise ModelError(
             f"filters of {base.name} cannot be pruned: residual networks of basic blocks with convolutions "
             "on their shortcuts can"
         )
-    if budget >= base.relu_count:
-        raise UsageError(
-            f"--budget {budget}: {base.name} has {base.relu_count:,} ReLUs, a budget must be below that"
-        )
-    widest = least = max(base.scaled_widths)
-    for width in range(widest - 1, 0, -1):
-        alpha = base.alpha * width / widest
-        if min(int(one * alpha) for one in base.widths) < 1:
-            break
-        recipe = dataclasses.replace(base, alpha=alpha, published=None)
-        if recipe.relu_count <= budget:
-            name = f"{base_name(base)}-l1-{recipe.relu_count}"
-            return parse_recipe(format_recipe(dataclasses.replace(recipe, name=name)), name)
-        least = recipe.relu_count
-    raise UsageError(f"--budget {budget}: {least} is the least for {base.name}, with one filter per layer")
+    widest = max(base.scaled_widths)
+    alphas = (base.alpha * width / widest for width in range(widest - 1, 0, -1))
+    return [
+        dataclasses.replace(base, alpha=alpha, published=None)
+        for alpha in alphas
+        if min(int(one * alpha) for one in base.widths) >= 1
+    ]
 
 
 def pruned_state(state: Mapping[str, Tensor], base: Recipe, pruned: Recipe) -> dict[str, Tensor]:

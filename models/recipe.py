@@ -68,6 +68,8 @@ class Recipe(ABC):
     family: ClassVar[str]
     family_keys: ClassVar[Mapping[str, Key]]  # besides those that every family has
     has_stem_relu: ClassVar[bool] = True  # whether a ReLU belongs to no stage
+    can_merge: ClassVar[bool] = True  # False where values stand side by side: no layers are adjacent there
+    least_width: ClassVar[int] = 1  # after channel scaling
 
     name: str
     dataset: str
@@ -249,10 +251,12 @@ class Recipe(ABC):
             yield "polynomials", "does not go together with 'merged': layers are merged where no ReLU lies"
         if len(self.widths) != len(self.blocks):
             yield "widths", f"has {len(self.widths)} entries, 'blocks' has {len(self.blocks)}: one per stage"
+        if self.merged is not None and not self.can_merge:
+            yield "merged", f"is not possible in the family {self.family}: values stand side by side there"
         widths = [*self.widths, *self.other_widths]
         scaled = list(map(self.scaled, widths))
-        if min(scaled) < 1:
-            yield "alpha", f"scales widths {widths} to {scaled}: at least 1 each"
+        if min(scaled) < self.least_width:
+            yield "alpha", f"scales widths {widths} to {scaled}: at least {self.least_width} each"
         if min(self.input_shape[1:]) < self.total_stride:
             yield (
                 "input_shape",

@@ -69,6 +69,8 @@ class CryptoNasRecipe(Recipe):
         "arcs": recipe_keys.texts(required=True),
     }
     has_stem_relu: ClassVar[bool] = False
+    can_merge: ClassVar[bool] = False
+    least_width: ClassVar[int] = 2  # a factorized reduction has two halves
 
     arcs: tuple[str, ...]
 
@@ -102,11 +104,6 @@ class CryptoNasRecipe(Recipe):
                     "or 1 are needed",
                 )
                 return
-        if self.merged is not None:
-            yield "merged", f"is not possible in the family {self.family}: values stand side by side there"
-        if min(self.scaled_widths) == 1:
-            yield "alpha", f"scales widths {list(self.widths)} to {list(self.scaled_widths)}: at least 2 each"
-            return
         yield from super(CryptoNasRecipe, self).problems()
 
     def sketch(self) -> Sketch:

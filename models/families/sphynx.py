@@ -78,6 +78,8 @@ class SphynxRecipe(Recipe):
         "normal_cell": recipe_keys.texts(),
         "reduction_cell": recipe_keys.texts(),
     }
+    can_merge: ClassVar[bool] = False
+    least_width: ClassVar[int] = 2  # a factorized reduction has two halves
 
     strides: tuple[int, ...]
     stem_width: int
@@ -134,11 +136,6 @@ class SphynxRecipe(Recipe):
                 "strides",
                 f"has {len(self.strides)} entries, 'blocks' has {len(self.blocks)}: one per stage",
             )
-            return
-        if self.merged is not None:
-            yield "merged", f"is not possible in the family {self.family}: values stand side by side there"
-        if min(self.scaled_widths) == 1:
-            yield "alpha", f"scales widths {list(self.widths)} to {list(self.scaled_widths)}: at least 2 each"
             return
         yield from super(SphynxRecipe, self).problems()
 

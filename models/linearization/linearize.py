@@ -11,11 +11,8 @@ budget-B/budget.json          the epoch, and the number of ReLUs that it left
 
 from __future__ import annotations
 
-import dataclasses
-import io
 import json
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +24,6 @@ from pi_bench.errors import ModelError, UsageError
 from pi_bench.progress import Progress, silent
 
 from ..building import build
-from ..criticality import base_name
 from ..data import Dataset
 from ..networks.masked_relu import mask_relus, masked_relus
 from ..recipe import Recipe
@@ -35,8 +31,10 @@ from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
 from ..training.batches import Batches
 from ..training.train_recipe import Teacher, digest_of, load_teacher, make_folder, repeatable, require_data
-from ..training.training_files import START_FILE, save_tensors, write_whole
+from ..training.training_files import write_whole
+from .budget_files import npz, write_budget
 from .mask_training import BudgetResult, linearize_masks
+from .masked_recipe import fewest_relus, masked_recipe
 from .masks import mask_values
 from .selection import largest
 from .settings import LinearizationSettings
@@ -138,9 +136,7 @@ def require_budgets(recipe: Recipe, masks: str, budgets: Sequence[int]) -> None:
     >>> from pi_bench.models import load_recipe
     >>> require_budgets(load_recipe("resnet18-cifar100-12288"), "pixel", [12287, 1])
     """
-    smallest = 1
-    if masks == "channel":
-        smallest = min(math.prod(shape[1:]) for _, shape in recipe.relu_shapes())
+    smallest = fewest_relus(recipe, masks)
     for budget in budgets:
         if budget >= recipe.relu_count:
             raise UsageError(
@@ -175,29 +171,19 @@ def _write_result(
     mask_relus(module, recipe.relu_shapes(), settings.masks)
     module.load_state_dict(result.state)
     before = mask_values(masked_relus(module))
-    kept, count = binarize(module, result.budget, settings.threshold)
-    method = "snl" if settings.masks == "pixel" else "snl-channel"
-    left = dataclasses.replace(
-        recipe,
-        name=f"{base_name(recipe)}-{method}-{count}",
-        kept_relus=count,
-        masks=settings.masks,
-        published=None,
-    )
+    _, count = binarize(module, result.budget, settings.threshold)
+    left = masked_recipe(recipe, settings.masks, count)
 
     place = budget_folder(folder, result.budget)
     make_folder(place)
-    write_whole(place / "masks-before.npz", _npz(before))
-    write_whole(place / "masks.npz", _npz(kept))
-    save_tensors(place / START_FILE, module.state_dict())
-    write_whole(place / "recipe.toml", format_recipe(left).encode())
-    facts = {
+    write_whole(place / "masks-before.npz", npz(before))
+    figures = {
         "budget": result.budget,
         "relu_count": count,
         "epoch": result.epoch,
         "relu_count_before": result.relu_count,
     }
-    write_whole(place / "budget.json", (json.dumps(facts, indent=2) + "\n").encode())
+    write_budget(place, left, module, figures)
 
 
 def binarize(module: nn.Module, budget: int, threshold: float) -> tuple[dict[str, np.ndarray], int]:
@@ -220,9 +206,3 @@ def binarize(module: nn.Module, budget: int, threshold: float) -> tuple[dict[str
             part.mask.copy_(torch.from_numpy(kept[site]))
             part.mask.requires_grad_(False)
     return kept, sum(int(mask.sum()) * costs[site] for site, mask in kept.items())
-
-
-def _npz(arrays: Mapping[str, np.ndarray]) -> memoryview:
-    content = io.BytesIO()
-    np.savez_compressed(content, allow_pickle=False, **arrays)
-    return content.getbuffer()

@@ -11,6 +11,7 @@ from ..criticality import StageAccuracy, criticality, culling_order
 from ..recipe import Recipe
 from ..training.training_files import write_whole
 from .job import JobOutcome
+from .objective import TimeObjective
 
 TABLE_FILE = "criticality.csv"
 
@@ -20,6 +21,7 @@ def order_of(
     plain: Mapping[int, JobOutcome],
     taught: Mapping[int, JobOutcome],
     root: Path,
+    objective: TimeObjective | None = None,
 ) -> tuple[int, ...]:
     """Returns the stages from least to most critical (equation 1), and writes criticality.csv to `root`.
 
@@ -31,6 +33,7 @@ def order_of(
         single: by stage, the network that has ReLUs in this stage only.
         plain: by stage, its training without distillation, which only the table shows.
         taught: by stage, its training with distillation.
+        objective: predicts the time by which an accuracy is divided. With None, ReLUs divide it.
 
     Raises:
         OutputError: The table cannot be written.
@@ -51,14 +54,27 @@ def order_of(
     """
     accuracies = {stage: _accuracy(taught[stage]) for stage in single}
     entries = [
-        StageAccuracy(stage, recipe.relu_count, _or_chance(accuracies[stage], recipe.class_count))
+        StageAccuracy(
+            stage,
+            recipe.relu_count,
+            _or_chance(accuracies[stage], recipe.class_count),
+            objective.of_recipe(recipe).of(objective.name) if objective else None,
+        )
         for stage, recipe in single.items()
     ]
     values = criticality(entries)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(
-        ("stage", "relu_count", "accuracy_without_kd_pct", "accuracy_with_kd_pct", "criticality", "failure")
+        (
+            "stage",
+            "relu_count",
+            "accuracy_without_kd_pct",
+            "accuracy_with_kd_pct",
+            "criticality",
+            "failure",
+            "predicted_s",
+        )
     )
     for entry in entries:
         measured = [_accuracy(plain[entry.stage]), accuracies[entry.stage]]
@@ -69,6 +85,7 @@ def order_of(
                 *("" if accuracy is None else f"{accuracy:.4f}" for accuracy in measured),
                 f"{values[entry.stage]:.4f}",
                 taught[entry.stage].failure,
+                "" if entry.time_s is None else f"{entry.time_s:.6g}",
             )
         )
     write_whole(root / TABLE_FILE, text.getvalue().encode())

@@ -23,10 +23,13 @@ class Candidate:
         latency_s: the median online latency; `latency_q1_s` and `latency_q3_s` are its quartiles.
         online_bytes: the online bytes of both directions.
         offline_s: the median offline time.
+        predicted_s: the predicted time that the objective minimizes.
+        predicted_for: objective, protocol and link of the prediction, in words.
         failure: the reason for a missing accuracy or latency.
         folder: the folder of the network, relative to that of the table.
         relu_frontier: whether the network is on the frontier of accuracy over ReLUs.
         latency_frontier: whether it is on the frontier of accuracy over latency.
+        predicted_frontier: whether it is on the frontier of accuracy over predicted time.
 
     >>> Candidate("a", "snl", "pixel-5000", 5000, test_accuracy_pct=90.0).accuracy_per_kilorelu
     18.0
@@ -43,10 +46,13 @@ class Candidate:
     latency_q3_s: float | None = None
     online_bytes: int | None = None
     offline_s: float | None = None
+    predicted_s: float | None = None
+    predicted_for: str = ""
     failure: str = ""
     folder: str = ""
     relu_frontier: bool = False
     latency_frontier: bool = False
+    predicted_frontier: bool = False
 
     @property
     def accuracy_per_kilorelu(self) -> float | None:
@@ -66,6 +72,12 @@ class Candidate:
             online_bytes=sum(online["bytes"].values()),
             offline_s=latency["offline"]["time_s"],
         )
+
+    def measured_s(self, objective: str) -> float | None:
+        """Returns the measured time that `objective` minimizes. For "relus", that is the online time."""
+        if objective != "total" or self.latency_s is None or self.offline_s is None:
+            return self.latency_s
+        return self.latency_s + self.offline_s
 
 
 def candidate_of(method: str, step: str, recipe: Recipe, outcome: JobOutcome, root: Path) -> Candidate:
@@ -95,8 +107,13 @@ def candidate_of(method: str, step: str, recipe: Recipe, outcome: JobOutcome, ro
     )
 
 
-def with_frontiers(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Returns the candidates, most ReLUs first, with the marks of both frontiers, by test accuracy.
+def with_frontiers(candidates: Iterable[Candidate], objective: str = "relus") -> list[Candidate]:
+    """Returns the candidates, the most expensive first, with the marks of all frontiers, by test accuracy.
+
+    Args:
+        objective: one of `objective.OBJECTIVES`. It ranks the candidates: by ReLUs, or by predicted time with
+            those without a prediction at the end. With "total", the frontier of measured time is that of the
+            sum of both phases.
 
     >>> found = with_frontiers([
     ...     Candidate("a", "snl", "", 1000, test_accuracy_pct=80.0),
@@ -105,11 +122,21 @@ def with_frontiers(candidates: Iterable[Candidate]) -> list[Candidate]:
     >>> [(one.name, one.relu_frontier) for one in found]
     [('b', False), ('a', True)]
     """
-    ordered = sorted(candidates, key=lambda one: (-one.relu_count, one.method, one.name))
+    rank = _by_relus if objective == "relus" else _by_predicted_time
+    ordered = sorted(candidates, key=rank)
     accuracies = [one.test_accuracy_pct for one in ordered]
     by_relus = on_frontier([one.relu_count for one in ordered], accuracies)
-    by_latency = on_frontier([one.latency_s for one in ordered], accuracies)
+    by_latency = on_frontier([one.measured_s(objective) for one in ordered], accuracies)
+    by_prediction = on_frontier([one.predicted_s for one in ordered], accuracies)
     return [
-        replace(one, relu_frontier=relus, latency_frontier=latency)
-        for one, relus, latency in zip(ordered, by_relus, by_latency, strict=True)
+        replace(one, relu_frontier=relus, latency_frontier=latency, predicted_frontier=prediction)
+        for one, relus, latency, prediction in zip(ordered, by_relus, by_latency, by_prediction, strict=True)
     ]
+
+
+def _by_relus(one: Candidate) -> tuple[float, str, str]:
+    return -one.relu_count, one.method, one.name
+
+
+def _by_predicted_time(one: Candidate) -> tuple[float, str, str]:
+    return (-one.predicted_s if one.predicted_s is not None else 0.0, one.method, one.name)

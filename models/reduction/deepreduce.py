@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pi_bench.errors import DivergedError
+from pi_bench.errors import DivergedError, UsageError
 from pi_bench.progress import Progress
 
 from ..criticality import only_stage, require_full
@@ -31,6 +31,7 @@ from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
 from .job import Job
 from .teacher import require_full_teacher
+from .time_budgets import TimeBudget, in_ms, needs_objective
 from .trainings import SearchSettings, Trainings, opened_search
 
 
@@ -41,6 +42,7 @@ class DeepReduceSettings(SearchSettings):
     Attributes:
         training: the settings of every training.
         order: the stages from least to most critical. With None, equation 1 of the paper decides.
+        budget: the largest predicted time of a network that is trained. With None, all of the plan are.
 
     >>> training = TrainingSettings(epochs=12)
     >>> DeepReduceSettings(training=training, data_dir=Path("data"), device="cpu", threads=1).order is None
@@ -49,6 +51,7 @@ class DeepReduceSettings(SearchSettings):
 
     training: TrainingSettings
     order: tuple[int, ...] | None = None
+    budget: TimeBudget | None = None
 
 
 def deepreduce(
@@ -92,6 +95,9 @@ def deepreduce(
     require_full(base)
     if settings.order is not None:
         search_plan(base, settings.order)  # refuses an order of other stages before anything starts
+    if settings.budget is not None:
+        ends = [settings.order] if settings.order else _orders_by_last_stage(base)
+        within_budget([one for order in ends for one in search_plan(base, order)[-5:]], settings)
     if settings.teacher is not None:
         require_full_teacher(settings.teacher, base)
     identity = {
@@ -114,6 +120,44 @@ def step_of(planned: PlannedNetwork) -> str:
     '1-cull'
     """
     return f"{planned.iteration}-{planned.step}"
+
+
+def within_budget(plan: Sequence[PlannedNetwork], settings: DeepReduceSettings) -> list[PlannedNetwork]:
+    """Returns the networks that are predicted to take at most the budget of time.
+
+    Raises:
+        UsageError: There is none, or no objective to predict times.
+
+    >>> from pi_bench.errors import PiBenchError
+    >>> settings = DeepReduceSettings(
+    ...     training=TrainingSettings(), data_dir=Path("data"), device="cpu", threads=1,
+    ...     budget=TimeBudget.parse("15ms"),
+    ... )
+    >>> try:
+    ...     within_budget([], settings)
+    ... except PiBenchError as error:
+    ...     print(error)
+    --budget 15ms is a time: add --objective online or --objective total
+    """
+    budget, objective = settings.budget, settings.objective
+    if budget is None:
+        return list(plan)
+    if objective is None:
+        raise UsageError(needs_objective(budget))
+    times = [objective.of_recipe(one.recipe).of(objective.name) for one in plan]
+    found = [one for one, time_s in zip(plan, times, strict=True) if time_s <= budget.seconds]
+    if not found:
+        raise UsageError(
+            f"--budget {budget}: {in_ms(min(times))} is the least that is predicted for a network of the "
+            f"plan ({objective})"
+        )
+    return found
+
+
+def _orders_by_last_stage(base: Recipe) -> list[tuple[int, ...]]:
+    """Returns one culling order for each stage that can be the last to keep ReLUs."""
+    stages = range(1, base.stage_count + 1)
+    return [(*(other for other in stages if other != last), last) for last in stages]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +188,15 @@ class _Search:
                 {stage: first[f"s{stage}"] for stage in single},
                 {stage: taught[f"s{stage}-kd"] for stage in single},
                 root,
+                self.settings.objective,
             )
         self.say(f"culling order: {', '.join(f'S{stage}' for stage in order)}")
 
         plan = search_plan(self.base, order)
         self._write_recipes(plan)
+        if self.settings.budget is not None:
+            count, plan = len(plan), within_budget(plan, self.settings)
+            self.say(f"within {self.settings.budget}: {len(plan)} of the {count} networks of the plan")
         last = self.trainings.run([self._job(step_of(one), one.recipe, "networks", teacher) for one in plan])
         found = [
             candidate_of("deepreduce", step_of(one), one.recipe, last[step_of(one)], root) for one in plan

@@ -25,7 +25,13 @@ FAILURE_FILE = "failed.json"
 
 # The module of each kind. Its run(job, progress) returns the content of the job's result.json, and its
 # stored_result(job) returns the content that an earlier run wrote, or None.
-_KINDS = {"train": "training_job", "linearize": "linearization_job", "merge": "merging_job"}
+_KINDS = {
+    "train": "training_job",
+    "linearize": "linearization_job",
+    "merge": "merging_job",
+    "descend": "descent_job",
+    "select": "selection_job",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,7 @@ class Job:
     """A piece of a search.
 
     Attributes:
-        kind: "train", "linearize" or "merge".
+        kind: a key of `_KINDS`.
         name: the name in messages.
         folder: the absolute path of the job's folder.
         arguments: the arguments of the kind, as JSON values.

@@ -8,15 +8,17 @@ networks/N              finetuned with distillation from the unmerged network
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pi_bench.errors import ModelError, UsageError, reason
+from pi_bench.network.fusion import CostTable
 from pi_bench.progress import Progress
 
 from ..linearization import settings as linearization
+from ..merging.extent_choice import cheapest_extent
 from ..recipe import Recipe
 from ..recipe_schema import parse_recipe
 from ..training import TrainingSettings
@@ -33,8 +35,9 @@ class MergingSettings(SearchSettings):
 
     Attributes:
         folders: the folders of the trainings whose networks are merged.
-        extent: how far to merge, one of `merging.extents.EXTENTS`.
+        extent: how far to merge, one of `merging.extents.EXTENTS`, or the name of `costs`.
         finetuning: the settings of the merged networks' trainings.
+        costs: public costs by which each network gets the cheapest extent. With None, all get `extent`.
 
     >>> MergingSettings(
     ...     folders=(Path("digits/networks/1-cull"),), extent="paper", finetuning=TrainingSettings(),
@@ -46,6 +49,7 @@ class MergingSettings(SearchSettings):
     folders: tuple[Path, ...]
     extent: str
     finetuning: TrainingSettings
+    costs: CostTable | None = None
 
 
 def default_finetuning(data: str) -> dict[str, Any]:
@@ -142,9 +146,8 @@ def merge_networks(
     nowhere is not the folder of a finished training
     """
     folders = names_of(settings.folders)
-    recipes = {
-        name: merged_recipe(trained_in(folder)[0], settings.extent) for name, folder in folders.items()
-    }
+    extents = {name: _extent(trained_in(folder)[0], settings) for name, folder in folders.items()}
+    recipes = {name: merged_recipe(trained_in(folder)[0], extents[name]) for name, folder in folders.items()}
     identity = {
         "extent": settings.extent,
         "finetuning": settings.finetuning.as_dict(),
@@ -152,7 +155,7 @@ def merge_networks(
     with opened_search(
         "merge", identity, settings, root, engine, progress=progress, announce=announce
     ) as trainings:
-        _merged(settings, trainings, folders, say)
+        _merged(settings, trainings, folders, extents, say)
         outcomes = trainings.run(
             [
                 trainings.training(
@@ -167,7 +170,7 @@ def merge_networks(
             ]
         )
         return [
-            candidate_of("merged", f"{settings.extent}-{name}", recipe, outcomes[name], root)
+            candidate_of("merged", f"{extents[name]}-{name}", recipe, outcomes[name], root)
             for name, recipe in recipes.items()
         ]
 
@@ -194,13 +197,21 @@ def unmerged_candidates(settings: MergingSettings, root: Path) -> dict[str, list
     }
 
 
+def _extent(recipe: Recipe, settings: MergingSettings) -> str:
+    return settings.extent if settings.costs is None else cheapest_extent(recipe, settings.costs)
+
+
 def _merged(
-    settings: MergingSettings, trainings: Trainings, folders: dict[str, Path], say: Callable[[str], None]
+    settings: MergingSettings,
+    trainings: Trainings,
+    folders: dict[str, Path],
+    extents: Mapping[str, str],
+    say: Callable[[str], None],
 ) -> None:
     jobs = [
         merging_job(
             name,
-            settings.extent,
+            extents[name],
             folder,
             trainings.root / "merged" / name,
             validation_fraction=settings.finetuning.validation_fraction,
@@ -216,4 +227,5 @@ def _merged(
         assert result is not None
         convs = f"{result['conv_count_unmerged']} convolutions became {result['conv_count']}"
         accuracies = [f"{result[f'test_accuracy_{state}_pct']:.2f} %" for state in ("unmerged", "merged")]
-        say(f"  {name}: {convs}, test accuracy {' became '.join(accuracies)}")
+        extent = f" ({extents[name]})" if settings.costs else ""
+        say(f"  {name}: {convs}{extent}, test accuracy {' became '.join(accuracies)}")

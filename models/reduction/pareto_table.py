@@ -35,12 +35,16 @@ _COLUMNS: Mapping[str, Callable[[str], Any]] = {
     "latency_q3_s": _optional(float),
     "online_bytes": _optional(int),
     "offline_s": _optional(float),
+    "predicted_s": _optional(float),
+    "predicted_for": str,
     "relu_frontier": {"yes": True, "no": False}.__getitem__,
     "latency_frontier": {"yes": True, "no": False}.__getitem__,
+    "predicted_frontier": {"yes": True, "no": False}.__getitem__,
     "failure": str,
     "folder": str,
 }
 _DERIVED = "accuracy_per_kilorelu"
+_ADDED = ("predicted_s", "predicted_for", "predicted_frontier")  # missing in tables of earlier versions
 
 
 def write_table(path: Path, candidates: Sequence[Candidate]) -> None:
@@ -77,12 +81,19 @@ def read_table(path: Path, seen_from: Path) -> list[Candidate]:
     try:
         with open(path, encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
-            missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+            header = reader.fieldnames or ()
+            missing = [name for name in _COLUMNS if name not in header and name not in _ADDED]
             if missing:
                 raise ModelError(f"{path} is no table of `pi-bench reduce`: it has no column {missing[0]}")
             rows = list(reader)
         found = [
-            Candidate(**{name: read(row[name]) for name, read in _COLUMNS.items() if name != _DERIVED})
+            Candidate(
+                **{
+                    name: read(row[name])
+                    for name, read in _COLUMNS.items()
+                    if name in header and name != _DERIVED
+                }
+            )
             for row in rows
         ]
     except (OSError, UnicodeDecodeError) as error:

@@ -1,9 +1,9 @@
-"""The figure of a search: accuracy over ReLUs and over private latency, with both Pareto frontiers."""
+"""The figure of a search: accuracy over ReLUs, predicted time and private latency, with the frontiers."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +37,17 @@ def require_matplotlib() -> None:
 
 
 def write_plot(
-    path: Path, candidates: Sequence[Candidate], title: str, published: Sequence[PublishedPoint] = ()
+    path: Path,
+    candidates: Sequence[Candidate],
+    title: str,
+    published: Sequence[PublishedPoint] = (),
+    objective: str = "relus",
 ) -> None:
     """Writes the figure as an SVG that depends on the arguments alone.
 
     Args:
         published: points of papers, drawn over ReLUs behind the candidates. They are on no frontier.
+        objective: as in `candidate.with_frontiers`. With "total", the measured time is that of both phases.
 
     Raises:
         OutputError: The file cannot be written.
@@ -57,14 +62,19 @@ def write_plot(
     import matplotlib
     from matplotlib.figure import Figure
 
-    measured = any(one.latency_s is not None for one in candidates)
+    phases = "offline + online" if objective == "total" else "online"
+    parts: list[tuple[Callable[[Candidate], float | None], str, float, str]] = [
+        (lambda one: one.relu_count, "relu_frontier", 1, "ReLUs"),
+        (lambda one: one.predicted_s, "predicted_frontier", 1000, f"predicted {phases} time, ms"),
+        (lambda one: one.measured_s(objective), "latency_frontier", 1000, f"private {phases} latency, ms"),
+    ]
+    parts = [part for part in parts if any(part[0](one) is not None for one in candidates)]
     with matplotlib.rc_context({"svg.hashsalt": "pi-bench", "svg.fonttype": "path"}):
-        figure = Figure(figsize=(11 if measured else 5.5, 4.2), layout="constrained")
-        axes = figure.subplots(1, 2 if measured else 1, sharey=True, squeeze=False)[0]
-        _draw(axes[0], candidates, "relu_count", "relu_frontier", 1, "ReLUs")
+        figure = Figure(figsize=(5.5 * len(parts), 4.2), layout="constrained")
+        axes = figure.subplots(1, len(parts), sharey=True, squeeze=False)[0]
+        for axis, part in zip(axes, parts, strict=True):
+            _draw(axis, candidates, *part)
         axes[0].set_ylabel("test accuracy, %")
-        if measured:
-            _draw(axes[1], candidates, "latency_s", "latency_frontier", 1000, "private online latency, ms")
         if published:
             _draw_published(axes[0], published)
             figure.legend(
@@ -79,13 +89,18 @@ def write_plot(
 
 
 def _draw(
-    axes: Any, candidates: Sequence[Candidate], cost: str, flag: str, factor: float, label: str
+    axes: Any,
+    candidates: Sequence[Candidate],
+    cost: Callable[[Candidate], float | None],
+    flag: str,
+    factor: float,
+    label: str,
 ) -> None:
     """Draws one frontier: its members are filled, other networks are hollow, and a line joins the members."""
     shown = [
-        (getattr(one, cost) * factor, one.test_accuracy_pct, getattr(one, flag), one.method)
+        (x * factor, one.test_accuracy_pct, getattr(one, flag), one.method)
         for one in candidates
-        if getattr(one, cost) and one.test_accuracy_pct is not None
+        if (x := cost(one)) and one.test_accuracy_pct is not None
     ]
     line = sorted((x, y) for x, y, best, _ in shown if best)
     axes.plot(*zip(*line, strict=True), color="0.6", drawstyle="steps-post", zorder=1) if line else None

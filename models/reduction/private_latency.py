@@ -37,7 +37,8 @@ def measure_all(
     Args:
         root: the folder that the candidates' folders are relative to.
         measure: measures one network.
-        settings: the values that a stored result must have to be used again.
+        settings: the values that a stored result must have to be used again: those of its keys, and link and
+            fuse by name.
         interrupted: called after Ctrl-C with the number of finished networks. The others are returned without
             latency.
 
@@ -88,4 +89,9 @@ def _stored(path: Path, settings: Mapping[str, Any]) -> Mapping[str, Any] | None
         newer = path.stat().st_mtime_ns >= path.with_name("model.pt").stat().st_mtime_ns
     except (OSError, ValueError):
         return None
-    return result if newer and all(result.get(key) == value for key, value in settings.items()) else None
+    found = {
+        **result,
+        "link": result.get("link", {}).get("name", "loopback"),
+        "fuse": result.get("arguments", {}).get("fuse"),
+    }
+    return result if newer and all(found.get(key) == value for key, value in settings.items()) else None

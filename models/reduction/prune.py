@@ -14,13 +14,14 @@ from pathlib import Path
 from pi_bench.progress import Progress
 
 from ..building import build
-from ..pruning import pruned_recipe, pruned_state
+from ..pruning import pruned_recipe, pruned_sizes, pruned_state
 from ..recipe import Recipe
 from ..recipe_export import load_state
 from ..recipe_writing import format_recipe
 from ..training.training_files import START_FILE, save_tensors, write_whole
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
+from .time_budgets import relu_budgets
 from .trainings import BudgetSettings, opened_from
 
 
@@ -73,7 +74,15 @@ def prune(
     ...     print(error)
     --budget 1000000: resnet18-cifar100-557056 has 557,056 ReLUs, a budget must be below that
     """
-    recipes = {budget: pruned_recipe(base, budget) for budget in settings.budgets}
+    budgets = relu_budgets(
+        settings.budgets,
+        base,
+        pruned_sizes(base),
+        lambda count: pruned_recipe(base, count),
+        settings.objective,
+        say,
+    )
+    recipes = {budget: pruned_recipe(base, budget) for budget in budgets}
     with opened_from("prune", base, settings, root, engine, progress=progress, announce=announce) as (
         trainings,
         teacher,

@@ -10,12 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from pi_bench.costs import Costs
 from pi_bench.errors import OutputError, TrainingError, reason
+from pi_bench.prediction.costs_file import read_costs, write_costs
 
 from ..training.training_files import write_whole
+from .objective import TimeObjective
 
 _SEARCH_FILE = "search.json"
 _LOCK_FILE = ".lock"
+_COSTS_FILE = "costs.json"
 
 
 @contextmanager
@@ -52,6 +56,47 @@ def claimed(root: Path, search: Mapping[str, Any]) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def keep_costs(objective: TimeObjective, root: Path) -> None:
+    """Writes the costs that times are predicted by to the folder, unless it has some.
+
+    `kept_costs` returns them to a later command, which so predicts the same times.
+
+    Raises:
+        OutputError: The file cannot be written.
+
+    >>> import tempfile
+    >>> from pi_bench.costs import LINK_UNITS
+    >>> from pi_bench.prediction.simulated_run import Setting
+    >>> from pi_bench.registry import default_protocol
+    >>> costs = Costs(dict.fromkeys(LINK_UNITS, 1e-6), threads=1, machine={})
+    >>> info = default_protocol()
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     keep_costs(TimeObjective("online", info, info.configure(), Setting(costs)), Path(name))
+    ...     kept_costs(Path(name)).of("hop")
+    1e-06
+    """
+    path = root / _COSTS_FILE
+    if path.exists():
+        return
+    try:
+        write_costs(objective.setting.costs, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {reason(error)}") from None
+
+
+def kept_costs(root: Path) -> Costs | None:
+    """Returns the costs that an earlier command has kept in the folder, or None.
+
+    Raises:
+        InputError: The file holds no costs.
+
+    >>> kept_costs(Path("nowhere")) is None
+    True
+    """
+    path = root / _COSTS_FILE
+    return read_costs(path) if path.exists() else None
 
 
 def _check_same(root: Path, search: Mapping[str, Any]) -> None:

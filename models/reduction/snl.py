@@ -9,7 +9,7 @@ The finetunings do not depend on each other. The linearization is one training.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,13 @@ from typing import Any
 from pi_bench.progress import Progress
 
 from ..criticality import require_full
-from ..linearization.linearize import budget_folder, budget_recipe, require_budgets
+from ..linearization.linearize import budget_recipe, require_budgets
 from ..linearization.settings import LinearizationSettings
 from ..recipe import Recipe
-from ..training.training_files import START_FILE
-from .candidate import Candidate, candidate_of
+from .candidate import Candidate
 from .engine import Announce, Engine
 from .linearization_job import linearization_job
+from .masked_budgets import finetuned, masked_budgets
 from .trainings import BudgetSettings, Trainings, ended, opened_from
 
 
@@ -88,7 +88,8 @@ def snl(
     --budget 1000000: resnet18-cifar100-557056 has 557,056 ReLUs, a budget must be below that
     """
     require_full(base)
-    require_budgets(base, settings.linearization.masks, settings.budgets)
+    budgets = masked_budgets(base, settings, settings.linearization.masks, say)
+    require_budgets(base, settings.linearization.masks, budgets)
     identity = {
         "linearization": settings.linearization.as_dict(),
         "threads": [settings.threads, settings.linearization_threads],
@@ -98,23 +99,25 @@ def snl(
         teacher,
         found,
     ):
-        for result in _linearized(base, settings, trainings, teacher):
+        for result in _linearized(base, settings, budgets, trainings, teacher):
             say(
                 f"  linearized: {result['relu_count']:,} ReLUs of the {result['relu_count_before']:,} "
                 f"that epoch {result['epoch']} left"
             )
-        return [*found, *_finetuned(settings, trainings, teacher)]
+        linearized = root / "linearized"
+        recipes = {budget: budget_recipe(linearized, budget) for budget in budgets}
+        return [*found, *finetuned("snl", recipes, linearized, settings, trainings, teacher)]
 
 
 def _linearized(
-    base: Recipe, settings: SnlSettings, trainings: Trainings, teacher: Path
+    base: Recipe, settings: SnlSettings, budgets: Sequence[int], trainings: Trainings, teacher: Path
 ) -> list[dict[str, Any]]:
     """Linearizes `base` and returns the result of each budget."""
     job = linearization_job(
         "linearized",
         base,
         settings.linearization,
-        settings.budgets,
+        budgets,
         trainings.root / "linearized",
         data_dir=settings.data_dir,
         device=settings.device,
@@ -124,25 +127,3 @@ def _linearized(
     outcome = ended(trainings.run([job], announce=lambda outcome, fresh: None)["linearized"])
     assert outcome.result is not None
     return list(outcome.result["budgets"])
-
-
-def _finetuned(settings: SnlSettings, trainings: Trainings, teacher: Path) -> list[Candidate]:
-    linearized = trainings.root / "linearized"
-    recipes = {budget: budget_recipe(linearized, budget) for budget in settings.budgets}
-    outcomes = trainings.run(
-        [
-            trainings.training(
-                str(budget),
-                recipe,
-                settings.finetuning,
-                trainings.root / "networks" / str(budget),
-                teacher,
-                budget_folder(linearized, budget) / START_FILE,
-            )
-            for budget, recipe in recipes.items()
-        ]
-    )
-    return [
-        candidate_of("snl", f"{recipe.masks}-{budget}", recipe, outcomes[str(budget)], trainings.root)
-        for budget, recipe in recipes.items()
-    ]

@@ -17,8 +17,10 @@ from ..training import TrainingSettings
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine, run_jobs
 from .job import Job, JobOutcome
-from .search_folder import claimed
+from .objective import TimeObjective
+from .search_folder import claimed, keep_costs
 from .teacher import require_full_teacher
+from .time_budgets import Budget
 from .training_job import training_job
 
 
@@ -31,6 +33,7 @@ class SearchSettings:
         device: the device of every training, as torch names it.
         threads: threads per training; the results depend on it in their last digits.
         teacher: the folder of an earlier training to distill from. With None, the search makes its own.
+        objective: the predicted time that the search minimizes. With None, it minimizes ReLUs.
 
     >>> SearchSettings(data_dir=Path("data"), device="cpu", threads=1).teacher is None
     True
@@ -40,6 +43,7 @@ class SearchSettings:
     device: str
     threads: int
     teacher: Path | None = None
+    objective: TimeObjective | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +51,7 @@ class BudgetSettings(SearchSettings):
     """The settings of a search for one network per budget.
 
     Attributes:
-        budgets: the numbers of ReLUs, one network per budget.
+        budgets: the numbers of ReLUs or the predicted times, one network per budget.
         training: the settings of the teacher's training, unused if the search is given a teacher.
         finetuning: the settings of the trainings of the reduced networks.
 
@@ -59,7 +63,7 @@ class BudgetSettings(SearchSettings):
     (5000,)
     """
 
-    budgets: tuple[int, ...]
+    budgets: tuple[Budget, ...]
     training: TrainingSettings
     finetuning: TrainingSettings
 
@@ -155,7 +159,10 @@ def opened_search(
     (True, {})
     """
     shared = {"threads": settings.threads, "device": settings.device.partition(":")[0]}
-    with claimed(root, {"search": method, **shared, **identity}):
+    objective = None if settings.objective is None else settings.objective.identity()
+    with claimed(root, {"search": method, **shared, **identity, "objective": objective}):
+        if settings.objective is not None:
+            keep_costs(settings.objective, root)
         yield Trainings(root, engine, settings, progress, announce)
 
 

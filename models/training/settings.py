@@ -31,6 +31,8 @@ class TrainingSettings:
         interpolation: the fraction of the epochs in which polynomials replace ReLUs step by step
             (`relu_part_at`); 0 for polynomials from the start.
         range_penalty: the weight of the penalty on inputs of polynomials beyond `range_limit`; 0 for none.
+        map_weight: the weight of the matching of activation maps with the teacher's (`map_matching`); 0 for
+            none.
         validation_fraction: the fraction of the training images that chooses the epoch; with 0 the last
             epoch is kept.
         seed: decides weights, order and augmentation.
@@ -60,6 +62,7 @@ class TrainingSettings:
     interpolation: float = 0.0
     range_penalty: float = 0.0
     range_limit: float = 4.8
+    map_weight: float = 0.0
 
     def __post_init__(self) -> None:
         """Checks every value."""
@@ -78,6 +81,7 @@ class TrainingSettings:
             "interpolation": (0, 0.9),
             "range_penalty": (0, 1e3),
             "range_limit": (0.1, 1e3),
+            "map_weight": (0, 1e6),
         }
         for name, (low, high) in limits.items():
             value = getattr(self, name)
@@ -106,7 +110,7 @@ class TrainingSettings:
     def as_dict(self) -> dict[str, Any]:
         """Returns the settings as JSON values.
 
-        Leaves out settings of polynomials that have their defaults, so that folders of earlier versions can
+        Leaves out later settings that have their defaults, so that folders of earlier versions can
         be resumed.
         """
         return {
@@ -116,7 +120,7 @@ class TrainingSettings:
         }
 
 
-_ADDED = ("gradient_limit", "interpolation", "range_penalty", "range_limit")
+_ADDED = ("gradient_limit", "interpolation", "range_penalty", "range_limit", "map_weight")
 _POLYNOMIALS = {"gradient_limit": 2.0, "interpolation": 1 / 3, "range_penalty": 1e-3}
 """Limit and interpolation are those of DELPHI's public code, which replaces in 100 of 300 epochs."""
 

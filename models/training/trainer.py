@@ -22,7 +22,8 @@ from .batches import Batches
 from .divergence import DivergenceWatch
 from .epoch import evaluate, train_epoch
 from .logs import EpochLog
-from .polynomial_training import range_penalty, set_relu_part
+from .penalties import penalties
+from .polynomial_training import set_relu_part
 from .settings import TrainingSettings
 from .training_files import CHECKPOINT_FORMAT, check_same, load_checkpoint, save_tensors
 from .workers import unwrap, wrap_distributed
@@ -93,7 +94,7 @@ def train(
     watch = DivergenceWatch(batches.class_count, settings.learning_rate)
     learner = wrap_distributed(module, device)
 
-    with range_penalty(module, settings) as penalty:
+    with penalties(module, teacher, settings) as penalty:
         for epoch in range(len(rows), settings.epochs):
             begun = time.monotonic()
             rate = settings.learning_rate_at(epoch)

@@ -11,6 +11,8 @@ void bind_ferret(pybind11::module_& module);
 void bind_garble(pybind11::module_& module);
 void bind_fss(pybind11::module_& module);
 void bind_he(pybind11::module_& module);
+void bind_he_client(pybind11::module_& submodule);
+void bind_he_server(pybind11::module_& submodule);
 void bind_he_parts(pybind11::module_& submodule);
 void bind_linear(pybind11::module_& module);
 void bind_plain(pybind11::module_& module);

@@ -3,8 +3,9 @@
 Oblivious transfer:
     base_ot, ot_extension                base OTs by public-key cryptography; any number of OTs from them
     fresh_cot                            an instance with a new delta per inference
-    ferret, ferret_plan, ferret_groups   silent OT: both parties; its batches; the calls of its kernels
-    correlated_ot                        the interface of both constructions
+    ferret, ferret_instance              silent OT: both parties; the part that they share
+    ferret_plan, ferret_groups           its batches; the calls of its kernels
+    correlated_ot, postponed_ots         the interface of both constructions; OTs that a kernel extends
     additive_ot, gilboa                  shares of a choice times a word, and of a product
 
 Gadgets:
@@ -19,5 +20,6 @@ Encryption and hashes:
 
 Secrets and arguments:
     randomness, secret                   the system's random numbers; pages that are locked and wiped
+    closed_context                       the form of a context that ends with `close`
     kernel_arguments                     passes records of arguments to kernels
 """

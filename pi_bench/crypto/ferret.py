@@ -20,10 +20,6 @@ OTs of one instance cannot serve another, because the seeds of hash and code der
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
@@ -37,206 +33,14 @@ from pi_bench.crypto.ferret_groups import (
     receive_groups,
     send_groups,
 )
-from pi_bench.crypto.ferret_plan import GROUP_TREES, FerretBatch
-from pi_bench.crypto.kdf import domain_hash
-from pi_bench.crypto.ot_extension import LABEL_BYTES, extension_bytes
+from pi_bench.crypto.ferret_instance import FerretInstance, GrowingBatch, wiped_on_error
+from pi_bench.crypto.ferret_plan import FerretPlan, choice_bytes
+from pi_bench.crypto.ot_extension import LABEL_BYTES
 from pi_bench.crypto.secret import SecretBytes, wipe
-from pi_bench.crypto.symmetric import LANES
 from pi_bench.errors import PeerError
 
 
-@dataclass(frozen=True, slots=True)
-class FerretPlan:
-    """Says which batches an instance makes, and how both parties name them.
-
-    `context` names session, inference and direction. It is the same at both parties, and no two instances
-    under one delta have the same. With `even`, bit 0 of delta is 0, and otherwise it is 1.
-
-    >>> from pi_bench.crypto.ferret_plan import ferret_batches
-    >>> plan = FerretPlan(ferret_batches(1000), b"session 5, inference 7, labels", even=False)
-    >>> plan.set_up_bytes, plan.correction_bytes, plan.ot_count
-    (229632, 512, 2048)
-    """
-
-    batches: tuple[FerretBatch, ...]
-    context: bytes
-    even: bool
-
-    @property
-    def set_up_bytes(self) -> int:
-        """The size of the receiver's first message, for the inputs of the first batch."""
-        return set_up_bytes(self.batches)
-
-    @property
-    def correction_bytes(self) -> int:
-        """The size of the sender's message, the corrections of all batches."""
-        return correction_bytes(self.batches)
-
-    @property
-    def ot_count(self) -> int:
-        """The number of OTs that the instance makes for callers."""
-        used = sum(batch.input_count for batch in self.batches[1:])
-        return sum(batch.output_count for batch in self.batches) - used
-
-
-def set_up_bytes(batches: tuple[FerretBatch, ...]) -> int:
-    """Returns the size of the receiver's first message.
-
-    >>> set_up_bytes(())
-    0
-    """
-    return extension_bytes(batches[0].input_count) if batches else 0
-
-
-def correction_bytes(batches: tuple[FerretBatch, ...]) -> int:
-    """Returns the size of the sender's message.
-
-    >>> correction_bytes(())
-    0
-    """
-    return sum(batch.message_bytes for batch in batches)
-
-
-def choice_bytes(count: int) -> int:
-    """Returns the size of the message by which the receiver chooses `count` bits.
-
-    >>> choice_bytes(2048)
-    256
-
-    Raises:
-        ValueError: `count` is negative or no multiple of 32.
-    """
-    if count < 0 or count % LANES:
-        raise ValueError(f"OTs are extended in multiples of 32, not {count}")
-    return count // 8
-
-
-@dataclass(slots=True)
-class _Batch:
-    """Holds a party's labels of a batch under way."""
-
-    shape: FerretBatch
-    number: int
-    code_seed: bytes
-    inputs: np.ndarray  # (input_count, 16), of which the next two are parts
-    secrets: np.ndarray  # (secrets, 16)
-    paths: np.ndarray  # (groups, levels, trees of a group, 16)
-    corrections: np.ndarray  # (groups, levels - 1, trees of a group, 16)
-    next_group: int = 0
-    ready: list[np.ndarray] = field(default_factory=list)  # OTs that are made, and not given out
-
-    def wipe(self) -> None:
-        for labels in (self.inputs, *self.ready):
-            wipe(labels)
-        self.ready.clear()
-
-
-class _Instance:
-    """Takes inputs through all batches, and gives out the OTs that are left."""
-
-    def __init__(self, plan: FerretPlan) -> None:
-        self._plan = plan
-        self._hash_seed = domain_hash("ferret hash seed", plan.context)
-        self._batches: list[_Batch] = []
-        self._given = 0
-        self._closed = False
-
-    def _begin(self, number: int, inputs: np.ndarray, corrections: np.ndarray) -> _Batch:
-        shape = self._plan.batches[number]
-        levels, secrets = shape.parameters.levels, shape.parameters.secrets
-        seed = domain_hash("ferret code seed", self._plan.context, number.to_bytes(4, "little"))
-        paths = inputs[secrets : secrets + shape.path_count]
-        batch = _Batch(
-            shape,
-            number,
-            seed,
-            inputs,
-            inputs[:secrets],
-            paths.reshape(shape.groups, levels, GROUP_TREES, LABEL_BYTES),
-            corrections.reshape(shape.groups, levels - 1, GROUP_TREES, LABEL_BYTES),
-        )
-        self._batches.append(batch)
-        return batch
-
-    def _inputs_of_next(self, batch: _Batch, threads: int) -> np.ndarray | None:
-        """Takes the inputs of the next batch from this one, if there is a next one."""
-        if batch.number + 1 == len(self._plan.batches):
-            return None
-        count = self._plan.batches[batch.number + 1].input_count
-        labels = self._grow(batch, -(-count // batch.shape.group_ots), threads)
-        if labels.shape[0] > count:
-            batch.ready.append(labels[count:])
-        return labels[:count]
-
-    def _grow(self, batch: _Batch, groups: int, threads: int) -> np.ndarray:
-        """Makes the next groups. They count as made even if the call then fails."""
-        first = batch.next_group
-        batch.next_group += groups
-        labels = np.empty((groups * batch.shape.group_ots, LABEL_BYTES), np.uint8)
-        with _wiped_on_error(labels):
-            self._make(batch, self._call(batch, first, groups, threads), labels)
-        return labels
-
-    def _make(self, batch: _Batch, call: FerretGroups, out: np.ndarray) -> None:
-        raise NotImplementedError  # each role has its own
-
-    def _call(self, batch: _Batch, first: int, groups: int, threads: int) -> FerretGroups:
-        levels = batch.shape.parameters.levels
-        seeds = self._hash_seed, batch.code_seed
-        return FerretGroups(seeds[0], batch.number, first, groups, levels, seeds[1], batch.secrets, threads)
-
-    def _check(self, count: int, labels: np.ndarray) -> None:
-        """Checks a call before an OT is taken, so that a caller's mistake puts no party out of step."""
-        choice_bytes(count)
-        if labels.dtype != np.uint8 or labels.nbytes != LABEL_BYTES * count or not labels.flags.c_contiguous:
-            raise ValueError(f"labels of {count} OTs are contiguous uint8 of {LABEL_BYTES * count} bytes")
-        if self._closed:
-            raise ValueError("the OTs were wiped")
-        if self._given + count > self._plan.ot_count or not self._batches:
-            raise ValueError(f"the instance has no {count} OTs left")
-
-    def _take(self, count: int, threads: int) -> Iterator[tuple[int, np.ndarray]]:
-        """Yields the next OTs in parts: the position in the call, and labels that are used once."""
-        self._given += count
-        done = 0
-        while done < count:
-            batch = self._batches[0]
-            if batch.ready:
-                part = batch.ready.pop()
-            elif batch.next_group < batch.shape.groups:
-                missing = -(-(count - done) // batch.shape.group_ots)
-                part = self._grow(
-                    batch, min(threads, missing, batch.shape.groups - batch.next_group), threads
-                )
-            else:
-                self._batches.pop(0).wipe()
-                continue
-            size = min(len(part), count - done)
-            if size < len(part):
-                batch.ready.append(part[size:])
-            try:
-                yield done, part[:size]
-            finally:
-                wipe(part[:size])
-            done += size
-
-    def close(self) -> None:
-        """Wipes the secrets; the instance cannot be used afterwards."""
-        self._closed = True
-        for batch in self._batches:
-            batch.wipe()
-        self._batches.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-
-class FerretReceiver(_Instance):
+class FerretReceiver(FerretInstance):
     """Chooses bits and gets active labels: zero_label xor choice delta.
 
     Args:
@@ -263,7 +67,7 @@ class FerretReceiver(_Instance):
         count = plan.batches[0].input_count if plan.batches else 0
         labels = np.empty((count, LABEL_BYTES), np.uint8)
         with contextlib.ExitStack() as on_exit:
-            on_exit.enter_context(_wiped_on_error(labels))
+            on_exit.enter_context(wiped_on_error(labels))
             choices = np.empty(count // 8, np.uint8)
             on_exit.callback(wipe, choices)
             secret.fill_random(choices)
@@ -288,7 +92,7 @@ class FerretReceiver(_Instance):
         for number, shape in enumerate(self._plan.batches):
             assert inputs is not None
             end = position + shape.message_bytes
-            with _wiped_on_error(inputs):
+            with wiped_on_error(inputs):
                 inputs = self._inputs_of_next(self._begin(number, inputs, received[position:end]), threads)
             position = end
 
@@ -318,7 +122,7 @@ class FerretReceiver(_Instance):
             choose_bits(labels, choices[part], sent[part], out, even=self._plan.even)
         return message
 
-    def _make(self, batch: _Batch, call: FerretGroups, out: np.ndarray) -> None:
+    def _make(self, batch: GrowingBatch, call: FerretGroups, out: np.ndarray) -> None:
         rows = slice(call.first_group, call.first_group + call.groups)
         receive_groups(call, batch.paths[rows], batch.corrections[rows], out)
 
@@ -329,7 +133,7 @@ class FerretReceiver(_Instance):
         self._inputs = None
 
 
-class FerretSender(_Instance):
+class FerretSender(FerretInstance):
     """Holds delta and gets the zero labels. `FerretReceiver` shows both parties.
 
     Args:
@@ -366,7 +170,7 @@ class FerretSender(_Instance):
             raise ValueError("these OTs have their inputs")
         inputs: np.ndarray | None = np.empty((self._plan.set_up_bytes // 4, LABEL_BYTES), np.uint8)
         assert inputs is not None
-        with _wiped_on_error(inputs):
+        with wiped_on_error(inputs):
             base.extend(message, len(inputs), inputs, threads=threads)
             _set_lowest_bits(inputs, 0)
         corrections, position = bytearray(self._plan.correction_bytes), 0
@@ -374,7 +178,7 @@ class FerretSender(_Instance):
         for number, shape in enumerate(self._plan.batches):
             assert inputs is not None
             end = position + shape.message_bytes
-            with _wiped_on_error(inputs):
+            with wiped_on_error(inputs):
                 batch = self._begin(number, inputs, sent[position:end])
                 call = self._call(batch, 0, shape.groups, threads)
                 correct_groups(call, self._odd_delta.array, batch.paths, batch.corrections)
@@ -402,7 +206,7 @@ class FerretSender(_Instance):
         """The delta for kernels that make both labels of an OT. It is wiped with the instance."""
         return self._delta
 
-    def _make(self, batch: _Batch, call: FerretGroups, out: np.ndarray) -> None:
+    def _make(self, batch: GrowingBatch, call: FerretGroups, out: np.ndarray) -> None:
         rows = slice(call.first_group, call.first_group + call.groups)
         send_groups(call, self._odd_delta.array, batch.paths[rows], out)
 
@@ -410,16 +214,6 @@ class FerretSender(_Instance):
         super().close()
         self._delta.close()
         self._odd_delta.close()
-
-
-@contextlib.contextmanager
-def _wiped_on_error(labels: np.ndarray) -> Iterator[None]:
-    """Wipes labels that a failed call leaves to nobody."""
-    try:
-        yield
-    except BaseException:
-        wipe(labels)
-        raise
 
 
 def _set_lowest_bits(labels: np.ndarray, bits: np.ndarray | int) -> None:

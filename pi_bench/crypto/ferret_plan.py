@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pi_bench import _native
-from pi_bench.crypto.ot_extension import LABEL_BYTES
+from pi_bench.crypto.ot_extension import LABEL_BYTES, extension_bytes
 from pi_bench.crypto.symmetric import LANES
 
 GROUP_TREES: int = _native.ferret.GROUP_TREES
@@ -127,3 +127,68 @@ def ferret_batches(count: int) -> tuple[FerretBatch, ...]:
         batches.append(full)
     batches.append(FerretBatch.making(left, LARGE))
     return (FerretBatch.making(batches[0].input_count, SMALL), *batches)
+
+
+@dataclass(frozen=True, slots=True)
+class FerretPlan:
+    """Says which batches an instance makes, and how both parties name them.
+
+    `context` names session, inference and direction. It is the same at both parties, and no two instances
+    under one delta have the same. With `even`, bit 0 of delta is 0, and otherwise it is 1.
+
+    >>> plan = FerretPlan(ferret_batches(1000), b"session 5, inference 7, labels", even=False)
+    >>> plan.set_up_bytes, plan.correction_bytes, plan.ot_count
+    (229632, 512, 2048)
+    """
+
+    batches: tuple[FerretBatch, ...]
+    context: bytes
+    even: bool
+
+    @property
+    def set_up_bytes(self) -> int:
+        """The size of the receiver's first message, for the inputs of the first batch."""
+        return set_up_bytes(self.batches)
+
+    @property
+    def correction_bytes(self) -> int:
+        """The size of the sender's message, the corrections of all batches."""
+        return correction_bytes(self.batches)
+
+    @property
+    def ot_count(self) -> int:
+        """The number of OTs that the instance makes for callers."""
+        used = sum(batch.input_count for batch in self.batches[1:])
+        return sum(batch.output_count for batch in self.batches) - used
+
+
+def set_up_bytes(batches: tuple[FerretBatch, ...]) -> int:
+    """Returns the size of the receiver's first message.
+
+    >>> set_up_bytes(())
+    0
+    """
+    return extension_bytes(batches[0].input_count) if batches else 0
+
+
+def correction_bytes(batches: tuple[FerretBatch, ...]) -> int:
+    """Returns the size of the sender's message.
+
+    >>> correction_bytes(())
+    0
+    """
+    return sum(batch.message_bytes for batch in batches)
+
+
+def choice_bytes(count: int) -> int:
+    """Returns the size of the message by which the receiver chooses `count` bits.
+
+    >>> choice_bytes(2048)
+    256
+
+    Raises:
+        ValueError: `count` is negative or no multiple of 32.
+    """
+    if count < 0 or count % LANES:
+        raise ValueError(f"OTs are extended in multiples of 32, not {count}")
+    return count // 8

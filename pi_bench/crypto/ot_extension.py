@@ -20,13 +20,14 @@ process runs new base OTs.
 
 from __future__ import annotations
 
-from types import TracebackType
-from typing import Self
+from functools import partial
 
 import numpy as np
 
 from pi_bench import _native
 from pi_bench.crypto.additive_ot import additive_send
+from pi_bench.crypto.closed_context import ClosedContext
+from pi_bench.crypto.postponed_ots import PostponedOts, ReceiverOts, SenderOts
 from pi_bench.crypto.secret import SecretBytes
 from pi_bench.errors import PeerError
 
@@ -84,7 +85,7 @@ def base_choice_bits(delta: bytes | SecretBytes) -> np.ndarray:
     return 1 - np.unpackbits(_bytes_of(delta, "delta", (LABEL_BYTES,)), bitorder="little")
 
 
-class _Instance:
+class _Instance(ClosedContext):
     """Leaf seeds and a counter that only goes up."""
 
     def __init__(self) -> None:
@@ -101,14 +102,6 @@ class _Instance:
     def close(self) -> None:
         """Wipes the secrets; the instance cannot be used afterwards."""
         self._leaves.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class CotReceiver(_Instance):
@@ -161,6 +154,30 @@ class CotReceiver(_Instance):
         )
         return message
 
+    def extend_within(self, choice_bits: np.ndarray, count: int) -> tuple[bytearray, ReceiverOts]:
+        """Returns the message for the sender, and the argument of the one kernel that makes the labels.
+
+        The kernel fills the message and writes no label to memory that lasts. Then the sender extends as
+        usual. The arguments are those of `extend`:
+
+        >>> with CotReceiver(np.zeros((128, 2, 16), np.uint8)) as receiver:
+        ...     message, ots = receiver.extend_within(np.zeros(4, np.uint8), 32)
+        >>> len(message)
+        128
+
+        Raises:
+            ValueError: the choice bits have another shape or dtype.
+        """
+        message = bytearray(extension_bytes(count))
+        _bytes_of(choice_bits, "packed choice bits", (count // 8,))
+        return message, ReceiverOts(
+            leaves=self._leaves.array,
+            first_chunk=self._take_chunks(count),
+            count=count,
+            choice_bits=choice_bits,
+            message=message,
+        )
+
 
 class CotSender(_Instance):
     """Holds delta and gets the zero labels.
@@ -199,6 +216,29 @@ class CotSender(_Instance):
         first = self._take_chunks(count)
         _native.ot.extend_sender(
             self._leaves.array, self._delta.array, first, count, message, out_zero_labels, threads
+        )
+
+    def postpone(self, message: Message, count: int) -> PostponedOts:
+        """Takes the counters of `extend`, and leaves the labels to the kernel that uses them.
+
+        >>> with CotSender(bytes(16), np.zeros((128, 16), np.uint8), bytes(TREE_MESSAGE_BYTES)) as sender:
+        ...     type(sender.postpone(bytes(extension_bytes(64)), 64).take()).__name__
+        'SenderOts'
+
+        Raises:
+            PeerError: the message does not have `extension_bytes(count)` bytes.
+        """
+        _check_message(message, extension_bytes(count), "extension message")
+        return PostponedOts(partial(self._ots, message, count, self._take_chunks(count)))
+
+    def _ots(self, message: Message, count: int, first_chunk: int) -> SenderOts:
+        """Reads the secrets, which are gone once the instance is closed."""
+        return SenderOts(
+            leaves=self._leaves.array,
+            delta=self._delta.array,
+            first_chunk=first_chunk,
+            count=count,
+            message=message,
         )
 
     def additive_send(

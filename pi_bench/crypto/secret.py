@@ -14,12 +14,12 @@ import errno
 import mmap
 import os
 import resource
-from types import TracebackType
 from typing import NoReturn
 
 import cffi  # type: ignore[import-untyped]
 import numpy as np
 
+from pi_bench.crypto.closed_context import ClosedContext
 from pi_bench.errors import EnvironmentUnsupportedError
 
 _ffi = cffi.FFI()
@@ -49,7 +49,7 @@ class _Pages(mmap.mmap):
         self.wipe()
 
 
-class SecretBytes:
+class SecretBytes(ClosedContext):
     """Holds `byte_count` (at least 1) bytes of secret memory, zero at first, to be filled through `array`.
 
     Use it as a context manager or call `close`, which wipes even while views exist. Without either, the pages
@@ -135,14 +135,6 @@ class SecretBytes:
 
     def __len__(self) -> int:
         return self._byte_count
-
-    def __enter__(self) -> SecretBytes:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         return f"SecretBytes({'wiped' if self.closed else f'{self._byte_count} bytes'})"

@@ -10,8 +10,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from pi_bench.costs import NOTHING, CostUnits
-from pi_bench.crypto.ferret import FerretPlan, correction_bytes, set_up_bytes
-from pi_bench.crypto.ferret_plan import FerretBatch, ferret_batches
+from pi_bench.crypto.ferret_plan import (
+    FerretBatch,
+    FerretPlan,
+    correction_bytes,
+    ferret_batches,
+    set_up_bytes,
+)
 from pi_bench.primitives.ot import ot_work
 
 

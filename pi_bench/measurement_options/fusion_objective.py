@@ -28,8 +28,11 @@ def fusion_objective(text: str) -> str:
     return text
 
 
-def costs_of_objective(objective: str) -> CostTable:
+def costs_of_objective(objective: str, flag: str = FLAGS[0]) -> CostTable:
     """Returns the costs by which ``online`` or ``online:LINK`` plans.
+
+    Args:
+        flag: the option that has the objective, for messages.
 
     >>> costs_of_objective("online").offline_may_grow
     False
@@ -43,9 +46,9 @@ def costs_of_objective(objective: str) -> CostTable:
     name, colon, link = objective.partition(":")
     if name != ONLINE or (colon and not link):
         raise UsageError(
-            f"--fuse {objective[:40]!r} is no objective; write online, or online:LINK as in online:wan"
+            f"{flag} {objective[:40]!r} is no objective; write online, or online:LINK as in online:wan"
         )
     try:
         return costs_on(Link.parse(link) if link and link != "loopback" else None)
     except UsageError as error:
-        raise UsageError(f"--fuse {objective[:40]}: {error}") from None
+        raise UsageError(f"{flag} {objective[:40]}: {error}") from None

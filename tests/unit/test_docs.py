@@ -87,6 +87,18 @@ def test_the_page_on_measuring_explains_every_option_of_a_protocol(protocol: str
     assert missing == []
 
 
+def test_the_glossary_explains_the_labels_and_columns_of_a_result() -> None:
+    """Those of the whole result that the README shows."""
+    (result,) = re.findall(r"```text\n(.*?)```", DOCUMENTS["README.md"], re.DOTALL)
+    labels = re.findall(r"^([a-z]+(?: [a-z]+)*)  +\S", result.partition("\nlayer ")[0], re.MULTILINE)
+    (heading,) = re.findall(r"^layer .*$", result, re.MULTILINE)
+    columns = [re.sub(r" ms$", "", column) for column in re.split(r" {2,}", heading)[1:]]
+    words = re.findall(r"^\| ([^|]*) \|", DOCUMENTS["docs/glossary.md"], re.MULTILINE)
+    known = {word.strip(" `") for row in words for word in re.sub(r"\(.*?\)", "", row).split(",")}
+    shown = {re.sub(r" (online|offline)$", "", label) for label in labels} | {*columns} - {"time", "ReLUs"}
+    assert len(shown) > 12 and shown - known == set()
+
+
 RELEASES = re.findall(r"^## (\d+\.\d+\.\d+) - (\d{4}-\d\d-\d\d)$", DOCUMENTS["CHANGELOG.md"], re.MULTILINE)
 
 
@@ -97,6 +109,15 @@ def test_the_citation_names_the_newest_release_and_the_license() -> None:
     assert f"\nversion: {version}\ndate-released: {date}\n" in citation
     assert f"\nlicense: {project['license']}\n" in citation
     assert "Apache License" in (ROOT / project["license-files"][0]).read_text()
+
+
+def test_the_front_page_names_the_extras_that_all_stands_for() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    (sentence,) = re.findall(
+        r"The extra `all` stands for (.*?) together\.", DOCUMENTS["README.md"], re.DOTALL
+    )
+    names = ",".join(re.findall(r"`(\w+)`", sentence))
+    assert extras["all"] == [f"pi-bench[{names}]"]
 
 
 def test_the_changelog_begins_with_the_version() -> None:

@@ -7,8 +7,8 @@ import importlib
 from typing import Any
 
 from pi_bench.cli import training_options
-from pi_bench.cli.arguments import Parser, number, positive_int, whole_number
-from pi_bench.cli.reduce import base_network, engine_options, latency_options
+from pi_bench.cli.arguments import Parser, number, whole_number
+from pi_bench.cli.reduce import base_network, engine_options, latency_options, objective_options
 
 SHARED = ("batch_size", "precision", "validation_fraction", "seed")
 
@@ -22,15 +22,16 @@ def add_options(parser: Parser, several: str) -> None:
     >>> parser = Parser(prog="pi-bench")
     >>> add_options(parser, "the full network")
     >>> budgets_of(parser.parse_args("--budget 30 60 --network resnet18 -o folder".split()))
-    (60, 30)
+    (30, 60)
     """
     parser.add_argument(
         "--budget",
         required=True,
         nargs="+",
-        type=positive_int,
+        type=objective_options.budget,
         metavar="N",
-        help=f"number of ReLUs to keep; several budgets share {several}",
+        help="number of ReLUs to keep, or the largest predicted time, such as 15ms, with an --objective of "
+        f"time; several budgets share {several}",
     )
     base_network.add_options(parser)
     training_options.add_data(parser)
@@ -95,13 +96,13 @@ def finetuning_settings(parsed: argparse.Namespace, defaults: dict[str, Any], sh
     return training.TrainingSettings(**defaults | shared | chosen(given))
 
 
-def budgets_of(parsed: argparse.Namespace) -> tuple[int, ...]:
-    """Returns the budgets in ReLUs, the largest first and each once.
+def budgets_of(parsed: argparse.Namespace) -> tuple[Any, ...]:
+    """Returns the budgets as they were given, numbers of ReLUs and times, each once.
 
     >>> budgets_of(argparse.Namespace(budget=[30, 60, 30]))
-    (60, 30)
+    (30, 60)
     """
-    return tuple(sorted(set(parsed.budget), reverse=True))
+    return tuple(dict.fromkeys(parsed.budget))
 
 
 def chosen(values: dict[str, Any]) -> dict[str, Any]:

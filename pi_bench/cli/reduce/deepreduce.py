@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from pi_bench.cli import model_options, training_options
-from pi_bench.cli.reduce import base_network, engine_options, latency_options
+from pi_bench.cli.reduce import base_network, engine_options, latency_options, objective_options
 from pi_bench.cli.reduce.search import conduct
 
 _DESCRIPTION = """\
@@ -47,6 +47,13 @@ def add_parser(subparsers: Any) -> None:
         metavar="K,K,…",
         help="stages from least to most critical, such as 1,4,2,3 (default: found by training)",
     )
+    parser.add_argument(
+        "--budget",
+        type=objective_options.time_budget,
+        metavar="TIME",
+        help="train only the networks that are predicted to take at most this time, such as 15ms, with an "
+        "--objective of time (default: all)",
+    )
     training_options.add_data(parser)
     training_options.add_training(parser)
     engine_options.add_options(parser)
@@ -82,6 +89,7 @@ def run(parsed: argparse.Namespace) -> int:
         device=training_options.device_of(torch, parsed.device),
         threads=parsed.threads or 1,
         order=parsed.order,
+        budget=parsed.budget,
         teacher=parsed.teacher,
     )
     return conduct(parsed, base, settings, search.deepreduce, "DeepReDuce on {}")

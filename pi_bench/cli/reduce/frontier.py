@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pi_bench.cli import model_options
+from pi_bench.cli import model_options, protocol_options
 from pi_bench.cli.output import print_text, writable_folder
-from pi_bench.cli.reduce import base_network
+from pi_bench.cli.reduce import base_network, objective_options
 from pi_bench.errors import UsageError
 from pi_bench.report.quantities import figure_or_dash
 from pi_bench.report.text_table import render_table
@@ -42,6 +42,8 @@ def add_parser(subparsers: Any) -> None:
         help="also draw the accuracies that papers publish on the data set DATA (docs/reduction.md); the "
         "table and the frontier do not hold them",
     )
+    objective_options.add_options(parser)
+    protocol_options.add_protocol(parser)
     parser.set_defaults(run=run)
 
 
@@ -64,12 +66,24 @@ def run(parsed: argparse.Namespace) -> int:
         importlib.import_module("pi_bench.models.reduction.plot").require_matplotlib()
     writable_folder(parsed.output)
     published = _published(parsed)
+    from pi_bench.cli.progress import Progress
+
+    with Progress() as progress:
+        objective = objective_options.objective_of(parsed, parsed.output, progress)
     candidates = [
         one
         for folder in parsed.folders
         for one in table.read_table(folder / table.TABLE_FILE, seen_from=parsed.output)
     ]
-    print_text(conclude(candidates, parsed.output, parsed.title, plot=parsed.plot, published=published))
+    said = conclude(
+        predicted(candidates, parsed.output, objective),
+        parsed.output,
+        parsed.title,
+        plot=parsed.plot,
+        published=published,
+        objective=parsed.objective,
+    )
+    print_text(said)
     return 0
 
 
@@ -84,12 +98,34 @@ def _published(parsed: argparse.Namespace) -> list[Any]:
     return points
 
 
-def conclude(candidates: list[Any], root: Path, title: str, plot: bool, published: Sequence[Any] = ()) -> str:
+def predicted(candidates: list[Any], root: Path, objective: Any) -> list[Any]:
+    """Returns the candidates with their predicted times, or without any if `objective` is None.
+
+    Raises:
+        InputError: the costs lack a unit.
+
+    >>> predicted([], Path("folder"), None)
+    []
+    """
+    module = importlib.import_module("pi_bench.models.reduction.predicted_candidates")
+    found: list[Any] = module.predict_all(candidates, root, objective)
+    return found
+
+
+def conclude(
+    candidates: list[Any],
+    root: Path,
+    title: str,
+    plot: bool,
+    published: Sequence[Any] = (),
+    objective: str = "relus",
+) -> str:
     """Marks the frontiers, writes the table and, with `plot`, the figure, and returns the text for the
     terminal.
 
     Args:
         published: points of papers for the figure alone.
+        objective: the objective that ranks the networks.
 
     Raises:
         TrainingError: a file cannot be written.
@@ -103,22 +139,29 @@ def conclude(candidates: list[Any], root: Path, title: str, plot: bool, publishe
     """
     marking = importlib.import_module("pi_bench.models.reduction.candidate")
     table = importlib.import_module("pi_bench.models.reduction.pareto_table")
-    found = marking.with_frontiers(candidates)
+    found = marking.with_frontiers(candidates, objective)
     table.write_table(root / table.TABLE_FILE, found)
     written = [table.TABLE_FILE]
     if plot:
         drawing = importlib.import_module("pi_bench.models.reduction.plot")
-        drawing.write_plot(root / drawing.PLOT_FILE, found, title, published)
+        drawing.write_plot(root / drawing.PLOT_FILE, found, title, published, objective)
         written.append(drawing.PLOT_FILE)
-    on_relus = sum(one.relu_frontier for one in found)
+    flag, words = ("relu_frontier", "ReLU frontier") if objective == "relus" else _PREDICTED
+    count = sum(getattr(one, flag) for one in found)
     return (
-        f"{_rendered(found)}\n"
-        f"wrote {' and '.join(written)} to {root}: {on_relus} of {len(found)} networks on the ReLU frontier"
+        f"{_rendered(found, objective)}\n"
+        f"wrote {' and '.join(written)} to {root}: {count} of {len(found)} networks on the {words}"
     )
 
 
-def _rendered(candidates: list[Any]) -> str:
-    """Renders the table. R marks a network on the frontier of ReLUs, L one on that of latency."""
+_LETTERS = {"R": "relu_frontier", "P": "predicted_frontier", "L": "latency_frontier"}
+_PREDICTED = "predicted_frontier", "frontier of predicted time"
+
+
+def _rendered(candidates: list[Any], objective: str) -> str:
+    """Renders the table. R marks a network on the frontier of ReLUs, P one on that of predicted time, and L
+    one on that of latency."""
+    predicts, phases = objective != "relus", "total" if objective == "total" else "online"
     rows = [
         (
             one.name,
@@ -126,12 +169,14 @@ def _rendered(candidates: list[Any]) -> str:
             f"{one.relu_count:,}",
             figure_or_dash(one.test_accuracy_pct, "{:.2f}"),
             figure_or_dash(one.accuracy_per_kilorelu, "{:.3g}"),
-            figure_or_dash(one.latency_s, "{:.1f}", 1000),
-            ("R" if one.relu_frontier else "") + ("L" if one.latency_frontier else ""),
+            *([figure_or_dash(one.predicted_s, "{:.1f}", 1000)] if predicts else []),
+            figure_or_dash(one.measured_s(objective), "{:.1f}", 1000),
+            "".join(letter for letter, flag in _LETTERS.items() if getattr(one, flag)),
         )
         for one in candidates
     ]
-    header = ("network", "made by", "ReLUs", "accuracy %", "% per kReLU", "online ms", "frontier")
+    times = [*(["predicted"] if predicts else []), f"{phases} ms"]
+    header = ("network", "made by", "ReLUs", "accuracy %", "% per kReLU", *times, "frontier")
     failures = [f"{one.name}: {one.failure}" for one in candidates if one.failure]
     return "\n".join(
         [*render_table(header, rows, left=2, whole=(0,), drop=("% per kReLU", "made by")), *failures]

@@ -1,4 +1,4 @@
-"""Options of the searches: how `pi-bench latency` measures their networks, in a process of its own."""
+"""Options of the searches: their objective, and how `pi-bench latency` measures their networks."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 from pi_bench.cli import protocol_options
 from pi_bench.cli.arguments import Parser, count, positive_int
 from pi_bench.cli.failures import Failures
+from pi_bench.cli.reduce import objective_options
 from pi_bench.errors import by_exit_code, interruption_code
 
 
@@ -40,6 +41,7 @@ def add_options(parser: Parser) -> None:
     group.add_argument(
         "--no-plot", dest="plot", action="store_false", help="draw no figure; matplotlib is then not needed"
     )
+    objective_options.add_options(parser)
     protocol_options.add_protocol(parser)
 
 
@@ -58,6 +60,7 @@ def require(parsed: argparse.Namespace) -> None:
     """
     if parsed.latency:
         protocol_options.protocol_of(parsed)
+    objective_options.require(parsed)
     if parsed.plot:
         importlib.import_module("pi_bench.models.reduction.plot").require_matplotlib()
 
@@ -69,15 +72,14 @@ def measured(
     progress: Any,
     failures: Failures,
     *,
-    fused: bool = False,
+    fuse: str | None = None,
 ) -> list[Any]:
     """Returns the candidates with their private latencies, or unchanged with ``--no-latency``.
 
     Args:
         root: the output folder, which holds the candidates' folders.
         failures: collects Ctrl-C. The networks that were not measured then say so.
-        fused: whether to measure with ``--fuse``. A result does not say this where nothing is gained, so
-            such networks are in folders of their own.
+        fuse: the objective of ``--fuse``, such as ``online:wan``. With None, nothing is fused.
 
     Raises:
         PiBenchError: a measurement failed.
@@ -99,13 +101,17 @@ def measured(
         "options": dict(options.values),
         "runs": parsed.runs,
         "warmup": parsed.warmup,
+        "link": "loopback" if parsed.link is None else parsed.link.name,
+        "fuse": fuse,
     }
     flags = ["--protocol", info.name, "--mode", options.mode]
     for option in info.options:
         if option.name in options.values:
             flags += [option.flag, str(options.values[option.name])]
     flags += ["--runs", str(parsed.runs), "--warmup", str(parsed.warmup)]
-    flags += ["--fuse"] if fused else []
+    if parsed.link is not None:
+        flags += ["--link", parsed.link.name]
+    flags += ["--fuse", fuse] if fuse else []
     private_latency = importlib.import_module("pi_bench.models.reduction.private_latency")
 
     def interrupted(error: KeyboardInterrupt, done: int) -> None:

@@ -10,9 +10,17 @@ from typing import Any
 from pi_bench.cli import model_options, training_options
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import print_text
-from pi_bench.cli.reduce import base_network, budget_options, engine_options, frontier, latency_options
+from pi_bench.cli.reduce import (
+    base_network,
+    budget_options,
+    engine_options,
+    frontier,
+    latency_options,
+    objective_options,
+)
 from pi_bench.cli.reduce.search import searched
 from pi_bench.errors import UsageError
+from pi_bench.measurement_options.fusion_objective import costs_of_objective
 from pi_bench.report.quantities import figure_or_dash
 from pi_bench.report.text_table import render_table
 
@@ -32,6 +40,7 @@ examples:
   pi-bench reduce frontier deepreduce merged -o both
 """
 
+_EXTENTS = ("paper", "full")
 _EFFECT = (
     "network",
     "convolutions",
@@ -70,10 +79,13 @@ def add_parser(subparsers: Any) -> None:
     base_network.add_output(parser)
     parser.add_argument(
         "--extent",
-        choices=("paper", "full"),
+        type=_extent,
         default="paper",
+        metavar="EXTENT",
         help="paper (default): merge the convolutions that Table 7 counts, two per culled stage; full: "
-        "merge until no linear value is left between ReLUs",
+        "merge until no linear value is left between ReLUs; online:LINK, such as online:wan: for each "
+        "network the one of both that costs less online time on the link, by costs that are the same on "
+        "every machine",
     )
     parser.add_argument(
         "--teacher",
@@ -110,6 +122,7 @@ def run(parsed: argparse.Namespace) -> int:
     settings = search.MergingSettings(
         folders=tuple(parsed.folders),
         extent=parsed.extent,
+        costs=None if parsed.extent in _EXTENTS else costs_of_objective(parsed.extent, "--extent"),
         finetuning=budget_options.finetuning_settings(parsed, search.default_finetuning(parsed.data), shared),
         data_dir=parsed.data_dir,
         device=training_options.device_of(torch, parsed.device),
@@ -119,17 +132,30 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.cli.progress import Progress
 
     with Progress() as progress:
+        settings = objective_options.with_objective(parsed, settings, progress)
         candidates, _ = searched(
             parsed, base, settings, lambda _, *given, **said: search.merge_networks(*given, **said), progress
         )
+        candidates = frontier.predicted(candidates, parsed.output, settings.objective)
         failures = Failures()
-        candidates = latency_options.measured(parsed, candidates, parsed.output, progress, failures)
+        candidates = latency_options.measured(
+            parsed, candidates, parsed.output, progress, failures, fuse=parsed.fuse
+        )
         for place, found in search.unmerged_candidates(settings, parsed.output).items():
-            fused = place == "kept-borders"
+            fuse = (parsed.fuse or "online") if place == "kept-borders" else None
             if not failures.exit_code:
-                latency_options.measured(parsed, found, parsed.output, progress, failures, fused=fused)
+                latency_options.measured(parsed, found, parsed.output, progress, failures, fuse=fuse)
     print_text(_conclude(parsed, candidates))
     return failures.report()
+
+
+def _extent(text: str) -> str:
+    if text not in _EXTENTS:
+        try:
+            costs_of_objective(text, "--extent")
+        except UsageError as error:
+            raise argparse.ArgumentTypeError(f"{error}, or write {' or '.join(_EXTENTS)}") from None
+    return text
 
 
 def _trained(search: Any, folders: list[Path]) -> tuple[Any, str, dict[str, Any]]:
@@ -156,7 +182,9 @@ def _conclude(parsed: argparse.Namespace, candidates: list[Any]) -> str:
     table = importlib.import_module("pi_bench.models.reduction.merging_table")
     rows = table.merging_rows(candidates, parsed.output)
     table.write_merging_table(rows, parsed.output)
-    said = frontier.conclude(candidates, parsed.output, "Merged networks", plot=parsed.plot)
+    said = frontier.conclude(
+        candidates, parsed.output, "Merged networks", plot=parsed.plot, objective=parsed.objective
+    )
     parts = [*render_table(_EFFECT, [_effect(row) for row in rows]), ""]
     if parsed.latency:
         parts += ["private: as it was, with `latency --fuse`, merged"]

@@ -10,7 +10,7 @@ from typing import Any
 from pi_bench.cli import training_options
 from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import print_text
-from pi_bench.cli.reduce import engine_options, frontier, latency_options
+from pi_bench.cli.reduce import engine_options, frontier, latency_options, objective_options
 
 
 def conduct(
@@ -36,10 +36,20 @@ def conduct(
     from pi_bench.cli.progress import Progress
 
     with Progress() as progress:
+        settings = objective_options.with_objective(parsed, settings, progress)
         candidates, fitted = searched(parsed, base, settings, search, progress)
+        candidates = frontier.predicted(candidates, parsed.output, settings.objective)
         failures = Failures()
-        candidates = latency_options.measured(parsed, candidates, parsed.output, progress, failures)
-    said = frontier.conclude(candidates, parsed.output, title.format(fitted.name), plot=parsed.plot)
+        candidates = latency_options.measured(
+            parsed, candidates, parsed.output, progress, failures, fuse=parsed.fuse
+        )
+    said = frontier.conclude(
+        candidates,
+        parsed.output,
+        title.format(fitted.name),
+        plot=parsed.plot,
+        objective=parsed.objective,
+    )
     print_text(said)
     return failures.report()
 

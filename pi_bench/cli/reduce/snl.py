@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
 from typing import Any
 
 from pi_bench.cli import model_options, training_options
-from pi_bench.cli.arguments import number, whole_number
-from pi_bench.cli.reduce import base_network, budget_options, latency_options
+from pi_bench.cli.reduce import base_network, budget_options, latency_options, linearization_options
 from pi_bench.cli.reduce.search import conduct
 
 _DESCRIPTION = """\
@@ -43,39 +41,9 @@ def add_parser(subparsers: Any) -> None:
         epilog=_EPILOG,
     )
     budget_options.add_options(parser, "one linearization")
-    group = parser.add_argument_group("linearization (defaults depend on the data)")
+    group = linearization_options.add_options(parser)
     group.add_argument(
         "--masks", metavar="NAME", help="unit that keeps or loses its ReLUs: pixel (default) or channel"
-    )
-    group.add_argument(
-        "--mask-learning-rate",
-        type=number,
-        metavar="X",
-        help="learning rate of Adam for masks and weights (default 1e-3)",
-    )
-    group.add_argument(
-        "--lasso",
-        type=number,
-        metavar="X",
-        help="initial penalty of the masks, lambda in the paper (default 1e-5)",
-    )
-    group.add_argument(
-        "--lasso-growth",
-        type=number,
-        metavar="X",
-        help="factor for the penalty after an epoch that removes no ReLU, kappa in the paper (default 1.1)",
-    )
-    group.add_argument(
-        "--threshold",
-        type=number,
-        metavar="X",
-        help="value above which a mask keeps its ReLU, epsilon in the paper (default 0.01)",
-    )
-    group.add_argument(
-        "--epoch-limit",
-        type=whole_number,
-        metavar="N",
-        help="largest number of epochs of the linearization (default 2000)",
     )
     parser.set_defaults(run=run)
 
@@ -110,31 +78,16 @@ def _settings(search: Any, parsed: argparse.Namespace, device: str) -> Any:
     training = importlib.import_module("pi_bench.models.training")
     linearization = importlib.import_module("pi_bench.models.linearization.settings")
     trained = training_options.settings_of(training, parsed)
-    given = {
-        "masks": parsed.masks,
-        "learning_rate": parsed.mask_learning_rate,
-        "lasso": parsed.lasso,
-        "lasso_growth": parsed.lasso_growth,
-        "threshold": parsed.threshold,
-        "epoch_limit": parsed.epoch_limit,
-    }
-    threads = parsed.threads or 1
-    # Nothing else runs during the linearization.
-    alone = max(threads, len(os.sched_getaffinity(0)) if device == "cpu" and parsed.engine == "local" else 1)
     return search.SnlSettings(
         budgets=budget_options.budgets_of(parsed),
         training=trained,
-        linearization=linearization.LinearizationSettings(
-            **linearization.default_linearization(parsed.data)
-            | budget_options.shared_settings(trained)
-            | budget_options.chosen(given)
-        ),
+        linearization=linearization_options.settings_of(parsed, trained, masks=parsed.masks),
         finetuning=budget_options.finetuning_settings(
             parsed, linearization.default_finetuning(parsed.data), budget_options.shared_settings(trained)
         ),
         data_dir=parsed.data_dir,
         device=device,
-        threads=threads,
-        linearization_threads=threads if parsed.threads else alone,
+        threads=parsed.threads or 1,
+        linearization_threads=linearization_options.threads_of(parsed, device),
         teacher=parsed.teacher,
     )

@@ -7,6 +7,7 @@ import os
 import numpy as np
 
 from pi_bench import _native
+from pi_bench.crypto.closed_context import ClosedContext
 from pi_bench.crypto.he.packing import LinearPlan
 from pi_bench.crypto.he.parameters import (
     CIPHERTEXT_BYTES,
@@ -22,7 +23,7 @@ from pi_bench.crypto.secret import SecretBytes
 from pi_bench.errors import PeerError
 
 
-class HeClient:
+class HeClient(ClosedContext):
     """Holds the secret key in locked memory; `close` wipes it.
 
     `public_key` (`public_key_bytes` bytes) is sent once, and every message may use it. It is an encryption of
@@ -52,12 +53,6 @@ class HeClient:
     def close(self) -> None:
         """Wipes the secret key; it is safe to call again."""
         self._secret.close()
-
-    def __enter__(self) -> HeClient:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def encrypt(self, plan: LinearPlan, r: np.ndarray, threads: int = 1) -> bytes:
         """Encrypts the mask `r`, uint32 plan.in_shape, to plan.upload_bytes bytes.

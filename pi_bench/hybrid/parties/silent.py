@@ -7,16 +7,28 @@ the instances of SoftSpoken.
 from __future__ import annotations
 
 import contextlib
-from typing import Self
 
+from pi_bench.crypto.closed_context import ClosedContext
 from pi_bench.crypto.correlated_ot import Message, OtReceiver, OtSender
 from pi_bench.crypto.ferret import FerretReceiver, FerretSender
 from pi_bench.hybrid.ot_plan import OtPlan
 
-_LABELS, _REVERSE = "label OTs", "reverse OTs"
+
+class _Ots(ClosedContext):
+    """Holds what both parties have: the plan, and the instances that end with the inference."""
+
+    def __init__(self, plan: OtPlan, context: bytes, threads: int) -> None:
+        self._on_exit = contextlib.ExitStack()
+        self._threads = threads
+        self._reverse_plan = plan.reverse.ferret(context, "reverse OTs", even=True)
+        self._label_plan = plan.labels.ferret(context, "label OTs", even=False)
+
+    def close(self) -> None:
+        """Ends the instances of this inference, and wipes their secrets."""
+        self._on_exit.close()
 
 
-class ClientOts:
+class ClientOts(_Ots):
     """Runs the client, who receives labels and sends reverse OTs. Ferret makes them once it has begun.
 
     `reverse` is the connection's instance of SoftSpoken. `context` names the protocol, the session and the
@@ -45,27 +57,23 @@ class ClientOts:
     """
 
     def __init__(self, reverse: OtSender, plan: OtPlan, context: bytes, threads: int) -> None:
+        super().__init__(plan, context, threads)
         self.reverse = reverse
         self._labels: OtReceiver | None = None
-        self._plan = plan
-        self._context = context
-        self._threads = threads
-        self._on_exit = contextlib.ExitStack()
 
     def accept_reverse(self, set_up: Message) -> bytearray:
         """Begins the reverse OTs of Ferret. Returns the corrections, which go to the server."""
-        plan = self._plan.reverse.ferret(self._context, _REVERSE, even=True)
-        sender = self._on_exit.enter_context(FerretSender(self.reverse, plan))
+        sender = self._on_exit.enter_context(FerretSender(self.reverse, self._reverse_plan))
         self.reverse = sender
         return sender.accept_set_up(set_up, threads=self._threads)
 
     def begin_labels(self, labels: OtReceiver) -> bytearray | None:
         """Takes the fresh instance of SoftSpoken. Returns Ferret's first message, if Ferret makes labels."""
         self._labels = self._on_exit.enter_context(contextlib.closing(labels))
-        if not self._plan.labels.batches:
+        if not self._label_plan.batches:
             return None
-        plan = self._plan.labels.ferret(self._context, _LABELS, even=False)
-        receiver = self._on_exit.enter_context(FerretReceiver(labels, plan, threads=self._threads))
+        ferret = FerretReceiver(labels, self._label_plan, threads=self._threads)
+        receiver = self._on_exit.enter_context(ferret)
         labels.close()  # it has served: Ferret extends it once
         self._labels = receiver
         return receiver.set_up_message
@@ -81,14 +89,8 @@ class ClientOts:
         assert self._labels is not None
         return self._labels
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, *_: object) -> None:
-        self._on_exit.close()
-
-
-class ServerOts:
+class ServerOts(_Ots):
     """Runs the server, who sends labels and receives reverse OTs. `ClientOts` shows both parties.
 
     ```python
@@ -103,19 +105,16 @@ class ServerOts:
     """
 
     def __init__(self, reverse: OtReceiver, plan: OtPlan, context: bytes, threads: int) -> None:
+        super().__init__(plan, context, threads)
         self.reverse = reverse
         self._labels: OtSender | None = None
-        self._plan = plan
-        self._context = context
-        self._threads = threads
-        self._on_exit = contextlib.ExitStack()
 
     def begin_reverse(self) -> bytearray | None:
         """Returns Ferret's first message, if Ferret makes the reverse OTs."""
-        if not self._plan.reverse.batches:
+        if not self._reverse_plan.batches:
             return None
-        plan = self._plan.reverse.ferret(self._context, _REVERSE, even=True)
-        receiver = self._on_exit.enter_context(FerretReceiver(self.reverse, plan, threads=self._threads))
+        ferret = FerretReceiver(self.reverse, self._reverse_plan, threads=self._threads)
+        receiver = self._on_exit.enter_context(ferret)
         self.reverse = receiver
         return receiver.set_up_message
 
@@ -130,9 +129,8 @@ class ServerOts:
 
     def accept_labels(self, set_up: Message) -> bytearray:
         """Begins the label OTs of Ferret. Returns the corrections, which go to the client."""
-        plan = self._plan.labels.ferret(self._context, _LABELS, even=False)
         base = self.labels
-        sender = self._on_exit.enter_context(FerretSender(base, plan))
+        sender = self._on_exit.enter_context(FerretSender(base, self._label_plan))
         self._labels = sender
         corrections = sender.accept_set_up(set_up, threads=self._threads)
         base.close()  # it has served: Ferret extends it once
@@ -143,9 +141,3 @@ class ServerOts:
         """The label OTs, once they have begun."""
         assert self._labels is not None
         return self._labels
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._on_exit.close()

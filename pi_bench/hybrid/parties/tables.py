@@ -10,7 +10,7 @@
 `pi_bench.crypto.fss` has the sources and the steps. `pi_bench.hybrid.exchanges.table` says which step has
 which messages. The choices, labels, bits and nodes of a slice serve one table of one inference: nothing here
 repeats a step, and a phase that fails burns the inference. Labels, choices and bits are wiped as soon as the
-states are made of them, nodes after the last bundle, and all of them at once when a phase fails.
+states are made of them, nodes by the kernel that reads them last, and all of them at once when a phase fails.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ import numpy as np
 from pi_bench.crypto import fss
 from pi_bench.crypto.correlated_ot import OtReceiver, OtSender
 from pi_bench.crypto.fss import FssSpec
-from pi_bench.crypto.ot_extension import LABEL_BYTES
+from pi_bench.crypto.ot_extension import LABEL_BYTES, CotReceiver, CotSender
+from pi_bench.crypto.postponed_ots import PostponedOts, ReceiverOts, SenderOts
 from pi_bench.crypto.randomness import padded_words
 from pi_bench.crypto.secret import wipe
 from pi_bench.crypto.symmetric import LANES
@@ -40,7 +41,7 @@ _Place = tuple[int, int]
 class _Unfinished:
     """Holds a party's labels, choices, nodes and unsent bundles of one slice."""
 
-    labels: np.ndarray | None  # of the reverse OTs, until the state is made of them
+    labels: np.ndarray | PostponedOts | None  # of the reverse OTs, until the state is made of them
     choices: np.ndarray | None = None  # the server's
     nodes: np.ndarray | None = None
     bundles: dict[int, np.ndarray] = field(default_factory=dict)
@@ -68,7 +69,7 @@ class _Tables:
         self._unfinished.clear()
 
     def _wipe_drawn(self, unfinished: _Unfinished) -> None:
-        if unfinished.labels is not None:
+        if isinstance(unfinished.labels, np.ndarray):
             self._buffers.give_back(unfinished.labels)
         if unfinished.choices is not None:
             wipe(unfinished.choices)
@@ -119,7 +120,7 @@ class _Tables:
     def _end(self, step: TableStep) -> None:
         unfinished = self._unfinished.pop(_place(step))
         assert unfinished.nodes is not None
-        self._buffers.give_back(unfinished.nodes)
+        self._buffers.give_back(unfinished.nodes, wiped=True)  # by the last `grow`
 
     def _bundles(self, step: TableStep, levels: range) -> list[np.ndarray]:
         unfinished = self._unfinished[_place(step)]
@@ -182,6 +183,10 @@ class ClientTables(_Tables):
         job, groups = exchange.job, exchange.groups
         with self._session.step(job.op_id, "ot"):
             message = self._session.receive(exchange.answer_bytes)
+            if isinstance(self.reverse, CotSender):
+                postponed = self.reverse.postpone(message, exchange.ot_count)
+                self._unfinished[job.number, groups.start] = _Unfinished(postponed)
+                return
             labels = self._labels(groups, table_of(job).choice_ots)
             self._unfinished[job.number, groups.start] = _Unfinished(labels)
             self.reverse.extend(message, exchange.ot_count, labels, threads=self._threads)
@@ -212,14 +217,14 @@ class ClientTables(_Tables):
         job, groups, table = step.job, step.groups, table_of(step.job)
         self._begin(job, groups)
         unfinished = self._unfinished[_place(step)]
-        assert unfinished.labels is not None
+        of_choices = unfinished.labels
+        assert of_choices is not None
         share = padded_words(
             rows(job.gather(linear_share), job.real_elements(groups)), len(job.elements(groups))
         )
         bits = fss.draw_bits(table.client_bits, len(groups))
         choices = fss.request_choices(table, share, bits)
-        labels = self._labels(groups, table.request_ots)
-        message = self._evaluator.label_ots.extend(choices, step.ot_count, labels, threads=self._threads)
+        message, labels = self._request_labels(choices, step)
         unfinished.nodes = self._buffers.take(len(groups) * table.scratch_group_bytes)
         unfinished.bundles[1] = _bundle(table, groups, 1)
         corrections = np.empty(len(groups) * table.correction_group_bytes, np.uint8)
@@ -230,7 +235,7 @@ class ClientTables(_Tables):
                 hash_seed=self._evaluator.table_seed,
                 v=share,
                 bits=bits,
-                choice_labels=unfinished.labels,
+                choice_labels=of_choices if isinstance(of_choices, np.ndarray) else of_choices.take(),
                 request_labels=labels,
                 out_corrections=corrections,
                 out_state=self._state(step),
@@ -240,9 +245,20 @@ class ClientTables(_Tables):
         )
         wipe(bits)
         wipe(choices)
-        self._buffers.give_back(labels)
+        if isinstance(labels, np.ndarray):
+            self._buffers.give_back(labels)
         self._wipe_drawn(unfinished)
         return [message, corrections]
+
+    def _request_labels(
+        self, choices: np.ndarray, step: TableStep
+    ) -> tuple[bytearray, np.ndarray | ReceiverOts]:
+        """Returns the message of the label OTs, and their labels or the OTs that `request` extends."""
+        label_ots = self._evaluator.label_ots
+        if isinstance(label_ots, CotReceiver):
+            return label_ots.extend_within(choices, step.ot_count)
+        labels = self._labels(step.groups, table_of(step.job).request_ots)
+        return label_ots.extend(choices, step.ot_count, labels, threads=self._threads), labels
 
 
 class ServerTables(_Tables):
@@ -301,12 +317,11 @@ class ServerTables(_Tables):
         job, groups, table = step.job, step.groups, table_of(step.job)
         self._begin(job, groups)
         unfinished = self._unfinished[_place(step)]
-        assert unfinished.labels is not None and unfinished.choices is not None
+        assert isinstance(unfinished.labels, np.ndarray) and unfinished.choices is not None
         bits = fss.draw_bits(table.server_bits, len(groups))
         ot_bytes = job.extension_bytes(step.ot_count)
         end = ot_bytes + len(groups) * table.correction_group_bytes
-        labels = self._labels(groups, table.request_ots)
-        self._garbler.label_ots.extend(message[:ot_bytes], step.ot_count, labels, threads=self._threads)
+        labels = self._request_labels(message[:ot_bytes], step)
         unfinished.nodes = self._buffers.take(len(groups) * table.scratch_group_bytes)
         unfinished.bundles[1] = _bundle(table, groups, 1)
         opening = np.empty(len(groups) * table.opening_group_bytes, np.uint8)
@@ -327,9 +342,19 @@ class ServerTables(_Tables):
             ),
         )
         wipe(bits)
-        self._buffers.give_back(labels)
+        if isinstance(labels, np.ndarray):
+            self._buffers.give_back(labels)
         self._wipe_drawn(unfinished)
         return message[end:], [opening]
+
+    def _request_labels(self, message: memoryview, step: TableStep) -> np.ndarray | SenderOts:
+        """Returns the labels of the label OTs, or the OTs that `answer` extends."""
+        label_ots = self._garbler.label_ots
+        if isinstance(label_ots, CotSender):
+            return label_ots.postpone(message, step.ot_count).take()
+        labels = self._labels(step.groups, table_of(step.job).request_ots)
+        label_ots.extend(message, step.ot_count, labels, threads=self._threads)
+        return labels
 
 
 def _place(step: TableStep) -> _Place:

@@ -11,9 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pi_bench.crypto import ferret, ferret_plan
-from pi_bench.crypto.ferret import FerretPlan, FerretReceiver, FerretSender, choice_bytes
+from pi_bench.crypto.ferret import FerretReceiver, FerretSender
 from pi_bench.crypto.ferret_groups import FerretGroups
-from pi_bench.crypto.ferret_plan import FerretBatch, FerretParameters, ferret_batches
+from pi_bench.crypto.ferret_plan import (
+    FerretBatch,
+    FerretParameters,
+    FerretPlan,
+    choice_bytes,
+    ferret_batches,
+)
 from pi_bench.errors import PeerError
 
 from .conftest import CotInstance, random_bytes

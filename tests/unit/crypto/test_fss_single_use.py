@@ -189,3 +189,21 @@ def check_refused(steps: list[Callable[[], None]], arrays: list[np.ndarray]) -> 
         with pytest.raises(ValueError, match="a second time or too early"):
             step()
     assert all(map(np.array_equal, arrays, before))
+
+
+@pytest.mark.parametrize("top", [20, 21, 22, 23, 28])
+def test_the_last_level_leaves_no_node(top: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trees of 0 to 8 levels. The nodes give delta and every entry of the table away."""
+    spec = FssSpec("relu", 12, top, False, 4095, 1)
+    seen: dict[str, list[bool]] = {"server": [], "client": []}
+    original = fss.grow
+
+    def grow(call: FssCall, arguments: fss.GrowArguments) -> None:
+        original(call, arguments)
+        seen[arguments.party].append(bool(np.any(arguments.scratch)))
+
+    monkeypatch.setattr(fss, "grow", grow)
+    groups = 2
+    prepare(spec, np.zeros(groups * LANES, np.uint32), Extensions().material(spec, groups))
+    for nodes in seen.values():
+        assert nodes == [True] * (spec.bundle_count - 1) + [False] * (spec.bundle_count > 0)

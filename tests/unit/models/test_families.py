@@ -151,6 +151,11 @@ def test_every_key_has_its_range_in_the_message():
         recipe_of("sphynx", SMALL["sphynx"][0], normal_cell=["skip 0, skip 2"] * 4)
     with pytest.raises(ModelError, match="'strides' has 1 entries, 'blocks' has 2"):
         recipe_of("sphynx", "blocks = [1, 1]\nwidths = [4, 4]\nstem_width = 4\nstrides = [1]")
+    for family in ("cryptonas", "sphynx"):
+        with pytest.raises(ModelError, match="'merged' is not possible in the family"):
+            recipe_of(family, SMALL[family][0], merged="full")
+        with pytest.raises(ModelError, match=r"'alpha' scales widths \[4, 6.* to \[1, 1.*: at least 2 each"):
+            recipe_of(family, SMALL[family][0], alpha=0.25)
     with pytest.raises(ModelError, match="can pad channels only where widths do not shrink"):
         recipe_of("resnet", "blocks = [1, 1]\nwidths = [6, 4]\nshortcut = 'pad'")
     with pytest.raises(ModelError, match="""'family' is 'alexnet', allowed: "resnet" or "wide_resnet" or"""):

@@ -1,0 +1,91 @@
+"""The parts that searches by masks share: their budgets, and the finetuning of their networks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from ..linearization.linearize import budget_folder
+from ..linearization.masked_recipe import fewest_relus, masked_recipe
+from ..recipe import Recipe
+from ..training.training_files import START_FILE
+from .candidate import Candidate, candidate_of
+from .time_budgets import relu_budgets
+from .trainings import BudgetSettings, Trainings
+
+_SIZE_COUNT = 256  # a time is met to this part of the ReLUs, so that a search compiles few networks
+
+
+def masked_budgets(
+    base: Recipe, settings: BudgetSettings, masks: str, say: Callable[[str], None]
+) -> tuple[int, ...]:
+    """Returns the budgets in ReLUs of a search that masks ReLUs of `base`, the largest first.
+
+    A time becomes a number of ReLUs by the prediction of networks whose masks lie at random places.
+
+    Raises:
+        UsageError: A time cannot be met or predicted.
+
+    >>> from pi_bench.models import load_recipe
+    >>> from pi_bench.models.training import TrainingSettings
+    >>> trained = TrainingSettings()
+    >>> settings = BudgetSettings(
+    ...     budgets=(60, 90), training=trained, finetuning=trained,
+    ...     data_dir=Path("data"), device="cpu", threads=1,
+    ... )
+    >>> masked_budgets(load_recipe("resnet18-cifar100-557056"), settings, "pixel", print)
+    (90, 60)
+    """
+    full = base.relu_count
+    least = fewest_relus(base, masks)
+    sizes = sorted({least, *(full * part // _SIZE_COUNT for part in range(1, _SIZE_COUNT))} - {0})
+    return relu_budgets(
+        settings.budgets,
+        base,
+        [size for size in sizes if size >= least],
+        lambda count: masked_recipe(base, masks, count),
+        settings.objective,
+        say,
+    )
+
+
+def finetuned(
+    method: str,
+    recipes: Mapping[int, Recipe],
+    started: Path,
+    settings: BudgetSettings,
+    trainings: Trainings,
+    teacher: Path,
+) -> list[Candidate]:
+    """Finetunes the network of each budget from its folder in `started`, with frozen masks.
+
+    Returns:
+        The networks by the order of `recipes`, diverged ones included.
+
+    >>> import tempfile
+    >>> from pi_bench.models.training import TrainingSettings
+    >>> settings = BudgetSettings(
+    ...     budgets=(), training=TrainingSettings(), finetuning=TrainingSettings(),
+    ...     data_dir=Path("data"), device="cpu", threads=1,
+    ... )
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     trainings = Trainings(Path(name), None, settings, print, print)
+    ...     finetuned("snl", {}, Path(name), settings, trainings, Path("teacher"))
+    []
+    """
+    jobs = [
+        trainings.training(
+            str(budget),
+            recipe,
+            settings.finetuning,
+            trainings.root / "networks" / str(budget),
+            teacher,
+            budget_folder(started, budget) / START_FILE,
+        )
+        for budget, recipe in recipes.items()
+    ]
+    outcomes = trainings.run(jobs)
+    return [
+        candidate_of(method, f"{recipe.masks}-{budget}", recipe, outcomes[str(budget)], trainings.root)
+        for budget, recipe in recipes.items()
+    ]

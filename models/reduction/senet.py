@@ -1,0 +1,146 @@
+"""SENet from a network with all its ReLUs to one network per budget (Kundu et al., ICLR 2023).
+
+    teacher/          the network with all its ReLUs
+    selected/B        masks from sensitivities of layers and differences of maps (`senet.selection`)
+    networks/B        finetuned with frozen masks, distillation, and matching of maps with the teacher's
+
+Budgets do not depend on each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pi_bench.errors import ModelError
+from pi_bench.progress import Progress
+
+from ..criticality import require_full
+from ..linearization.linearize import budget_folder, require_budgets
+from ..linearization.masked_recipe import masked_recipe
+from ..recipe import Recipe
+from ..senet.settings import SelectionSettings
+from ..training.training_files import START_FILE
+from .candidate import Candidate, candidate_of
+from .engine import Announce, Engine
+from .masked_budgets import masked_budgets
+from .selection_job import selection_job
+from .trainings import BudgetSettings, opened_from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenetSettings(BudgetSettings):
+    """The settings of a SENet search. A budget is the number of ReLUs to keep.
+
+    Attributes:
+        selection: the settings of the choice of masks.
+
+    >>> from pi_bench.models.training import TrainingSettings
+    >>> trained = TrainingSettings()
+    >>> SenetSettings(
+    ...     budgets=(5000,), training=trained, finetuning=trained, selection=SelectionSettings(),
+    ...     data_dir=Path("data"), device="cpu", threads=1,
+    ... ).selection.density
+    0.1
+    """
+
+    selection: SelectionSettings
+
+
+def senet(
+    base: Recipe,
+    settings: SenetSettings,
+    root: Path,
+    engine: Engine,
+    *,
+    progress: Progress,
+    announce: Announce,
+    say: Callable[[str], None],
+) -> list[Candidate]:
+    """Runs the search in the folder `root`, or resumes it. Budgets can be added later.
+
+    `say` prints one line. The other arguments are those of `opened_from`.
+
+    Returns:
+        The baseline, if it was trained here, and one network per budget, diverged ones included.
+
+    Raises:
+        ModelError: `base` is already reduced, or the teacher is another network.
+        UsageError: A budget is impossible.
+        TrainingError: The teacher diverged, or `root` holds another search.
+        OutputError: A file cannot be written.
+
+    >>> from pi_bench.errors import PiBenchError
+    >>> from pi_bench.models import load_recipe
+    >>> from pi_bench.models.training import TrainingSettings
+    >>> common = {"data_dir": Path("data"), "device": "cpu", "threads": 1, "training": TrainingSettings()}
+    >>> settings = SenetSettings(
+    ...     budgets=(10**6,), selection=SelectionSettings(), finetuning=TrainingSettings(), **common
+    ... )
+    >>> base, quiet = load_recipe("resnet18-cifar100-557056"), dict(progress=print, announce=print, say=print)
+    >>> try:
+    ...     senet(base, settings, Path("search"), None, **quiet)
+    ... except PiBenchError as error:
+    ...     print(error)
+    --budget 1000000: resnet18-cifar100-557056 has 557,056 ReLUs, a budget must be below that
+    """
+    require_full(base)
+    if base.polynomials:
+        raise ModelError(f"{base.name} has polynomials: start from the network with all its ReLUs")
+    budgets = masked_budgets(base, settings, "pixel", say)
+    require_budgets(base, "pixel", budgets)
+    identity = {"selection": settings.selection.as_dict()}
+    with opened_from(
+        "senet", base, settings, root, engine, identity, progress=progress, announce=announce
+    ) as (
+        trainings,
+        teacher,
+        found,
+    ):
+        recipes = {budget: masked_recipe(base, "pixel", budget, "senet") for budget in budgets}
+        selected = {budget: root / "selected" / str(budget) for budget in budgets}
+        jobs = [
+            selection_job(
+                f"masks-{budget}",
+                base,
+                settings.selection,
+                budget,
+                folder,
+                data_dir=settings.data_dir,
+                device=settings.device,
+                threads=settings.threads,
+                teacher=teacher,
+            )
+            for budget, folder in selected.items()
+        ]
+        outcomes = trainings.run(jobs, announce=lambda outcome, fresh: None)
+        chosen = {budget: outcomes[f"masks-{budget}"] for budget in budgets}
+        for budget, outcome in chosen.items():
+            if outcome.result is not None:
+                say(
+                    f"  masks of {budget:,} ReLUs: {100 * outcome.result['changed']:.1f} % changed in epoch "
+                    f"{outcome.result['epoch']}, the last one"
+                )
+        jobs = [
+            trainings.training(
+                str(budget),
+                recipe,
+                settings.finetuning,
+                root / "networks" / str(budget),
+                teacher,
+                budget_folder(selected[budget], budget) / START_FILE,
+            )
+            for budget, recipe in recipes.items()
+            if chosen[budget].result is not None
+        ]
+        outcomes = trainings.run(jobs)  # a choice that diverged has no network to finetune
+        return [
+            *found,
+            *(
+                candidate_of(
+                    "senet", f"pixel-{budget}", recipe, outcomes.get(str(budget), chosen[budget]), root
+                )
+                for budget, recipe in recipes.items()
+            ),
+        ]

@@ -1,0 +1,133 @@
+"""Budgets of predicted time, and the numbers of ReLUs that they allow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pi_bench.errors import UsageError
+
+from ..recipe import Recipe
+from .objective import TimeObjective
+
+_UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class TimeBudget:
+    """The largest predicted time of a network, in seconds, and the text that gave it.
+
+    >>> TimeBudget.parse("15ms").seconds
+    0.015
+    """
+
+    seconds: float
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> TimeBudget | None:
+        """Returns the budget of a text such as ``15ms``, or None if the text is no time above 0."""
+        found = re.fullmatch(r"(\d+(?:\.\d*)?|\.\d+)(us|ms|s)", text, re.ASCII)
+        seconds = float(found[1]) * _UNITS[found[2]] if found else 0.0
+        return cls(seconds, text) if seconds > 0 else None
+
+    def __str__(self) -> str:
+        """Returns the text that the user gave."""
+        return self.text
+
+
+Budget = int | TimeBudget
+"""A number of ReLUs, or a predicted time."""
+
+
+def relu_budgets(
+    budgets: Sequence[Budget],
+    base: Recipe,
+    sizes: Sequence[int],
+    recipe_of: Callable[[int], Recipe],
+    objective: TimeObjective | None,
+    say: Callable[[str], None],
+) -> tuple[int, ...]:
+    """Returns the budgets in ReLUs, the largest first and each once.
+
+    A time becomes the largest number of ReLUs whose network is predicted to take at most that time. The
+    predicted time is taken to grow with the number of ReLUs, so a bisection finds it.
+
+    Args:
+        base: the network with all its ReLUs.
+        sizes: the numbers of ReLUs that the method can leave, ascending.
+        recipe_of: returns the network that the method leaves at a number of ReLUs.
+        objective: predicts times; needed for budgets of time alone.
+        say: prints one line per time.
+
+    Raises:
+        UsageError: A time is below that of the smallest network, or not below that of `base`, or there is no
+            objective to predict it.
+
+    >>> from pi_bench.models import load_recipe
+    >>> base = load_recipe("resnet18-cifar100-557056")
+    >>> relu_budgets([30, 60, 30], base, range(1, 100), lambda count: base, None, print)
+    (60, 30)
+    >>> relu_budgets([TimeBudget.parse("15ms")], base, range(1, 100), lambda count: base, None, print)
+    Traceback (most recent call last):
+    pi_bench.errors.UsageError: --budget 15ms is a time: add --objective online or --objective total
+    """
+    found: set[int] = set()
+    times: dict[int, float] = {}
+
+    def time_s(size: int) -> float:
+        assert objective is not None
+        if size not in times:
+            times[size] = objective.of_recipe(recipe_of(size)).of(objective.name)
+        return times[size]
+
+    for budget in budgets:
+        if isinstance(budget, int):
+            found.add(budget)
+            continue
+        if objective is None:
+            raise UsageError(needs_objective(budget))
+        full_s = objective.of_recipe(base).of(objective.name)
+        if budget.seconds >= full_s:
+            raise UsageError(
+                f"--budget {budget}: {base.name} with all its ReLUs is predicted to take "
+                f"{in_ms(full_s)} ({objective}), a budget must be below that"
+            )
+        smallest_s = time_s(sizes[0])
+        if budget.seconds < smallest_s:
+            raise UsageError(
+                f"--budget {budget}: {in_ms(smallest_s)} is the least that is predicted for {base.name} "
+                f"({objective}), with {sizes[0]:,} ReLUs"
+            )
+        size = sizes[_last_within(budget.seconds, len(sizes), lambda index: time_s(sizes[index]))]
+        say(f"  --budget {budget}: {size:,} ReLUs, predicted to take {in_ms(time_s(size))} ({objective})")
+        found.add(size)
+    return tuple(sorted(found, reverse=True))
+
+
+def needs_objective(budget: TimeBudget) -> str:
+    """Returns the refusal of a time without an objective that predicts it.
+
+    >>> needs_objective(TimeBudget(0.015, "15ms"))
+    '--budget 15ms is a time: add --objective online or --objective total'
+    """
+    return f"--budget {budget} is a time: add --objective online or --objective total"
+
+
+def in_ms(seconds: float) -> str:
+    """Returns a time in words, in ms.
+
+    >>> in_ms(0.01234)
+    '12.3 ms'
+    """
+    return f"{1e3 * seconds:.3g} ms"
+
+
+def _last_within(limit_s: float, count: int, time_s: Callable[[int], float]) -> int:
+    """Returns the last index of `count` whose time is at most `limit_s`, where index 0 is within."""
+    low, high = 0, count
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if time_s(middle) <= limit_s else (low, middle)
+    return low

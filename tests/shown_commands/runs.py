@@ -1,0 +1,88 @@
+"""Runs the commands of a document in one folder, in their order."""
+
+from __future__ import annotations
+
+import shlex
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from tests.shown_commands.collection import ROOT, Command
+from tests.shown_commands.workspace import environment
+
+LIMIT_S = 900
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The exit code, the duration and the output of one command."""
+
+    command: Command
+    exit_code: int
+    seconds: float
+    output: str
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def run_document(commands: list[Command], folder: Path) -> Iterator[Outcome]:
+    """Runs the commands and yields the outcome of each. A server runs until its block ends."""
+    for _, block in groupby(commands, key=lambda command: command.block):
+        port, servers = str(free_port()), []
+        for command in block:
+            text = command.tested.replace("{port}", port)
+            if text.startswith("make "):  # the Makefile is that of the checkout
+                text = f"make -C {shlex.quote(str(ROOT))} {text.removeprefix('make ')}"
+            start = time.monotonic()
+            if text.startswith("pi-bench serve "):
+                servers.append((command, start, _started(text, folder)))
+                continue
+            exit_code, output = _finished(text, folder)
+            yield Outcome(command, exit_code, time.monotonic() - start, output)
+        for command, start, server in servers:
+            server.send_signal(signal.SIGTERM)
+            output, _ = server.communicate(timeout=30)
+            ended = 0 if server.returncode in (0, 128 + signal.SIGTERM) else 1
+            yield Outcome(command, ended, time.monotonic() - start, output)
+
+
+def _finished(text: str, folder: Path) -> tuple[int, str]:
+    try:
+        done = subprocess.run(
+            ("bash", "-c", text),
+            cwd=folder,
+            env=environment(folder),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=LIMIT_S,
+        )
+    except subprocess.TimeoutExpired as expired:
+        return 124, f"{expired}"
+    return done.returncode, done.stdout
+
+
+def _started(text: str, folder: Path) -> subprocess.Popen[str]:
+    """Starts a server and returns when it has printed its first line."""
+    server = subprocess.Popen(
+        shlex.split(text, comments=True),
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert server.stdout is not None
+    while (line := server.stdout.readline()) and not line.startswith("serving "):
+        pass
+    return server
