@@ -223,7 +223,8 @@ def _band_heights(height: int, most: int) -> Iterator[int]:
 def _image_counts(batch: int, most: int) -> Iterator[int]:
     """Yields numbers of images of a polynomial, at most `most`, each the least for its number of groups.
 
-    They fall by a quarter or more, because a hostile program could make their number large.
+    They fall by a quarter or more, and by a half above 16, because a hostile program could make their number
+    large.
 
     >>> list(_image_counts(16, 16)), list(_image_counts(16, 5)), list(_image_counts(5, 0))
     ([16, 8, 6, 4, 3, 2, 1], [4, 3, 2, 1], [])
@@ -232,7 +233,7 @@ def _image_counts(batch: int, most: int) -> Iterator[int]:
     while images > 0:
         images = -(-batch // -(-batch // images))
         yield images
-        images = images * 3 // 4
+        images = images // 2 if images > 16 else images * 3 // 4
 
 
 def _separate(geometry: Geometry, block: int, row: int, top: int, band_rows: int) -> Iterator[Layout]:
