@@ -19,7 +19,7 @@ Fewer ReLUs:
     deepreduce_plan, criticality    the networks that DeepReDuce explores, and the order of its stages
     linearization, merging          SNL's choice of single ReLUs, and DeepReDuce's merged layers
     senet                           SENet's budgets of layers and masks
-    pruning                         filter pruning, with which SNL is compared
+    pruning, filter_criteria, lfpc  filter pruning, with which SNL is compared, and its criteria
     published                       accuracies that papers publish
 """
 
