@@ -132,7 +132,7 @@ def measure_session(session: RunningSession, progress: Progress) -> Measurement:
             if session.warm_up(progress):
                 _run_timed(session, progress)
             session.end()
-        progress("done", 1, 1)
+        progress("runs finished", 1, 1)
     except KeyboardInterrupt as interruption:
         if measurement is None or not measurement.runs:
             raise
