@@ -2,6 +2,7 @@
 
 Recipes:
     recipe, recipe_keys             the description of a network, and the values that its keys accept
+    layer_patterns                  names of layers in a recipe, with patterns
     recipe_schema, recipe_writing   reads and writes it as TOML
     recipes, shipped_recipes        the recipes that come with pi-bench, and their names
     counted_layers                  operators, parameters and multiply-accumulates, counted without torch
