@@ -3,7 +3,8 @@
 import pytest
 
 from pi_bench.primitives import CaseSettings
-from pi_bench.primitives.fss import SPECS, STEPS, fss_cases, sizes_of
+from pi_bench.primitives.fss import FSS_11, SPECS, STEPS, fss_cases, sizes_of
+from pi_bench.primitives.fss_offline import offline_cases
 
 OTHER_COUNT = 50_000
 PORTABLE_COUNT = 1_600
@@ -16,6 +17,13 @@ def test_relu(time_case, step: str, threads: int, isa: str) -> None:
     settings = CaseSettings(threads=(threads,), isa=isa)
     (case,) = fss_cases("FSS ReLU, 11 bits", (step,), settings)
     time_case(case, isa)
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["client", "server"])
+def test_offline(time_case, number: int, isa: str) -> None:
+    """A party's whole offline phase, with its OTs, in the slices of an inference."""
+    cases = list(offline_cases("FSS ReLU, 11 bits", FSS_11, CaseSettings(threads=(1,), isa=isa)))
+    time_case(cases[number], isa)
 
 
 @pytest.mark.parametrize("step", STEPS)

@@ -79,6 +79,8 @@ SLOW = {
         "unit/models/test_recipe_export.py",
         "unit/models/test_recipe_counts.py",
         "unit/network/interchange/test_onnx_node_suite.py",
+        "unit/network/interchange/test_onnx_spellings.py",
+        "unit/network/lowering/test_spellings.py",
     ),
 }
 """The tests that `make test-quick` leaves out, by marker: folders and files of tests/."""

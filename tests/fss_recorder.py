@@ -14,6 +14,7 @@ import pytest
 
 from pi_bench.crypto import fss
 from pi_bench.crypto.fss import FssCall, FssSpec
+from pi_bench.crypto.ot_extension import CotReceiver, CotSender
 
 Tweak = tuple[int, int, int, int, int]
 """Purpose, gadget, group, position, sub."""
@@ -125,6 +126,33 @@ def watch_fss(monkeypatch: pytest.MonkeyPatch, add: Callable[[str, object, list[
             return original(call, arguments)
 
         monkeypatch.setattr(fss, name, watched)
+    _extend_before(monkeypatch)
+
+
+class _Labels:
+    """Takes the place of `PostponedOts`, with labels in memory."""
+
+    def __init__(self, labels: np.ndarray) -> None:
+        self._labels = labels
+
+    def take(self) -> np.ndarray:
+        return self._labels
+
+
+def _extend_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Extends OTs before the steps that use them, which would make the labels where nobody sees them."""
+
+    def postpone(sender: CotSender, message: object, count: int) -> _Labels:
+        labels = np.empty(16 * count, np.uint8).reshape(count, 16)
+        sender.extend(message, count, labels)
+        return _Labels(labels)
+
+    def extend_within(receiver: CotReceiver, choices: np.ndarray, count: int) -> tuple[bytearray, _Labels]:
+        labels = np.empty(16 * count, np.uint8).reshape(count, 16)
+        return receiver.extend(choices, count, labels), _Labels(labels)
+
+    monkeypatch.setattr(CotSender, "postpone", postpone)
+    monkeypatch.setattr(CotReceiver, "extend_within", extend_within)
 
 
 DRAWN_WORDS = {"fss client bits", "fss server bits", "fss choices", "fss next masks"}

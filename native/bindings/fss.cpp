@@ -1,4 +1,5 @@
 #include "bindings/buffers.h"
+#include "bindings/extensions.h"
 #include "bindings/modules.h"
 #include "fss/steps.h"
 #include "symmetric/tweak.h"
@@ -9,9 +10,12 @@ using pi::fss::Kind;
 using pi::fss::Layout;
 using pi::fss::Party;
 using pi::fss::Spec;
+using pi::python::extension_of;
 using pi::python::Integer;
 using pi::python::isa_of;
 using pi::python::ReadView;
+using pi::python::ReceiverOts;
+using pi::python::SenderOts;
 using pi::python::Text;
 using pi::python::WriteView;
 using Bytes = ReadView<std::uint8_t>;
@@ -77,9 +81,10 @@ std::size_t elements_of(std::size_t bytes, std::size_t group_bytes, const char* 
   return pi::kLanes * (bytes / group_bytes);
 }
 
-std::size_t label_bytes(const Call& call, int ots) {
-  return call.group_count * static_cast<std::size_t>(ots) * pi::kLanes * pi::kBlockBytes;
+std::size_t ot_count(const Call& call, int ots) {
+  return call.group_count * static_cast<std::size_t>(ots) * pi::kLanes;
 }
+std::size_t label_bytes(const Call& call, int ots) { return ot_count(call, ots) * pi::kBlockBytes; }
 std::size_t planes(const Call& call, int count) {
   return call.group_count * static_cast<std::size_t>(count);
 }
@@ -127,17 +132,32 @@ void request(const Gadget& spec, Integer<std::uint32_t> gadget, Integer<std::uin
   const Call call = call_of(spec, {gadget, first_group, threads, isa}, share.size());
   const std::size_t groups = call.group_count;
   const Words drawn(bits, "bits", planes(call, layout.client_bits));
-  const Bytes choices(choice_labels, "choice_labels", label_bytes(call, layout.choice_ots));
-  const Bytes path(request_labels, "request_labels", label_bytes(call, layout.request_ots));
   const OutBytes corrections(out_corrections, "out_corrections",
                              groups * layout.correction_group_bytes);
   const OutBytes state(out_state, "out_state", groups * layout.client_state_group_bytes);
   const OutBytes scratch(out_scratch, "out_scratch", groups * layout.scratch_group_bytes);
   const OutBytes bundle(out_bundle, "out_bundle", groups * layout.bundle_group_bytes[1]);
+  pi::fss::RequestArguments arguments{
+      delta_view.data(), hash_view.data(),   share.data(), drawn.data(),   nullptr,
+      nullptr,           corrections.data(), state.data(), scratch.data(), bundle.data()};
+  // Either both kinds of labels are there, or both are extended by the step.
+  if (py::isinstance<SenderOts>(choice_labels) && py::isinstance<ReceiverOts>(request_labels)) {
+    auto* chosen =
+        extension_of<SenderOts>(choice_labels, ot_count(call, layout.choice_ots), "choice_labels");
+    auto* asked = extension_of<ReceiverOts>(request_labels, ot_count(call, layout.request_ots),
+                                            "request_labels");
+    const pi::SenderExtension choices = chosen->take();
+    const pi::ReceiverExtension labels = asked->take();
+    const py::gil_scoped_release release;
+    pi::fss::request(call, arguments, choices, labels);
+    return;
+  }
+  const Bytes choices(choice_labels, "choice_labels", label_bytes(call, layout.choice_ots));
+  const Bytes path(request_labels, "request_labels", label_bytes(call, layout.request_ots));
+  arguments.choice_labels = choices.data();
+  arguments.request_labels = path.data();
   const py::gil_scoped_release release;
-  pi::fss::request(call,
-                   {delta_view.data(), hash_view.data(), share.data(), drawn.data(), choices.data(),
-                    path.data(), corrections.data(), state.data(), scratch.data(), bundle.data()});
+  pi::fss::request(call, arguments);
 }
 
 void answer(const Gadget& spec, Integer<std::uint32_t> gadget, Integer<std::uint32_t> first_group,
@@ -157,16 +177,25 @@ void answer(const Gadget& spec, Integer<std::uint32_t> gadget, Integer<std::uint
   const std::size_t groups = call.group_count;
   const Words drawn(bits, "bits", planes(call, layout.server_bits));
   const Bytes labels(choice_labels, "choice_labels", label_bytes(call, layout.choice_ots));
-  const Bytes path(request_labels, "request_labels", label_bytes(call, layout.request_ots));
   const Bytes received(corrections, "corrections", groups * layout.correction_group_bytes);
   const OutBytes opening(out_opening, "out_opening", groups * layout.opening_group_bytes);
   const OutBytes state(out_state, "out_state", groups * layout.server_state_group_bytes);
   const OutBytes scratch(out_scratch, "out_scratch", groups * layout.scratch_group_bytes);
   const OutBytes bundle(out_bundle, "out_bundle", groups * layout.bundle_group_bytes[1]);
+  pi::fss::AnswerArguments arguments{
+      delta_view.data(), hash_view.data(), chosen.data(), drawn.data(),   labels.data(), nullptr,
+      received.data(),   opening.data(),   state.data(),  scratch.data(), bundle.data()};
+  if (auto* asked = extension_of<SenderOts>(request_labels, ot_count(call, layout.request_ots),
+                                            "request_labels")) {
+    const pi::SenderExtension zero = asked->take();
+    const py::gil_scoped_release release;
+    pi::fss::answer(call, arguments, zero);
+    return;
+  }
+  const Bytes path(request_labels, "request_labels", label_bytes(call, layout.request_ots));
+  arguments.request_labels = path.data();
   const py::gil_scoped_release release;
-  pi::fss::answer(call, {delta_view.data(), hash_view.data(), chosen.data(), drawn.data(),
-                         labels.data(), path.data(), received.data(), opening.data(), state.data(),
-                         scratch.data(), bundle.data()});
+  pi::fss::answer(call, arguments);
 }
 
 void grow(const Gadget& spec, const Text& party, Integer<std::uint32_t> gadget,

@@ -1,4 +1,5 @@
 #include "bindings/buffers.h"
+#include "bindings/extensions.h"
 #include "bindings/modules.h"
 #include "ot/additive.h"
 #include "ot/gilboa.h"
@@ -180,6 +181,16 @@ void bind_ot(py::module_& module) {
   submodule.attr("LEAF_BYTES") = pi::kLeafBytes;
   submodule.attr("TREE_MESSAGE_BYTES") = pi::kTreeMessageBytes;
   submodule.attr("ROOT_BYTES") = pi::kTrees * pi::kSeedBytes;
+  py::class_<pi::python::SenderOts>(submodule, "SenderOts")
+      .def(py::init<const py::object&, const py::object&, Integer<std::uint64_t>,
+                    Integer<std::size_t>, const py::object&>(),
+           py::kw_only(), py::arg("leaves"), py::arg("delta"), py::arg("first_chunk"),
+           py::arg("count"), py::arg("message"));
+  py::class_<pi::python::ReceiverOts>(submodule, "ReceiverOts")
+      .def(py::init<const py::object&, Integer<std::uint64_t>, Integer<std::size_t>,
+                    const py::object&, const py::object&>(),
+           py::kw_only(), py::arg("leaves"), py::arg("first_chunk"), py::arg("count"),
+           py::arg("choice_bits"), py::arg("message"));
   submodule.def("grow_trees", &grow_trees, py::arg("roots"), py::arg("base_pairs"),
                 py::arg("leaves"), py::arg("message"), py::arg("isa") = "");
   submodule.def("puncture_trees", &puncture_trees, py::arg("delta"), py::arg("base_keys"),

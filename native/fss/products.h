@@ -8,9 +8,10 @@
 
 namespace pi::fss {
 
-// Returns the labels of a group, and those of a position in a group.
+// Returns the labels of a group, null if there are none yet, and those of a position in a group.
 [[gnu::always_inline]] inline const std::uint8_t* group_labels(const std::uint8_t* labels,
                                                                std::size_t group, int count) {
+  if (labels == nullptr) return nullptr;
   return labels + kRowBytes * group * static_cast<std::size_t>(count);
 }
 [[gnu::always_inline]] inline const std::uint8_t* label_row(const std::uint8_t* labels,

@@ -11,13 +11,15 @@
 // No step is run twice on the same labels, choices or state: it would give away delta or the
 // difference of two values. Each state counts its steps, so `grow`, `accept_opening`, `encode` and
 // `evaluate` throw std::invalid_argument, before they change anything, if they come a second time
-// or too early. `request` and `answer` begin the count; their callers must wipe labels and choices.
+// or too early, or on a state that was not begun. `request` and `answer` begin the count. Their
+// callers must wipe labels in buffers and choices, and see to it that an extension serves once.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 
 #include "base/isa.h"
 #include "fss/layout.h"
+#include "ot/label_stream.h"
 
 namespace pi::fss {
 
@@ -67,7 +69,7 @@ struct GrowArguments {
   int level;
   const std::uint8_t* received;  // the other party's bundle `level`
   std::uint8_t* state;
-  std::uint8_t* scratch;
+  std::uint8_t* scratch;     // all zeros after the last level
   std::uint8_t* out_bundle;  // bundle level + 1, unless `level` is the last
 };
 
@@ -107,6 +109,11 @@ void request_choices(const Call& call, const std::uint32_t* v, const std::uint32
                      std::uint32_t* packed);
 void request(const Call& call, const RequestArguments& arguments);
 void answer(const Call& call, const AnswerArguments& arguments);
+// The same steps, which extend OTs where their labels are used. The arguments have null for those
+// labels, and an extension has as many OTs as the groups need. `labels`: of request_labels.
+void request(const Call& call, const RequestArguments& arguments, const SenderExtension& choices,
+             const ReceiverExtension& labels);
+void answer(const Call& call, const AnswerArguments& arguments, const SenderExtension& labels);
 void grow(const Call& call, const GrowArguments& arguments);
 void accept_opening(const Call& call, const AcceptOpeningArguments& arguments);
 void encode(const Call& call, const EncodeArguments& arguments);

@@ -64,18 +64,18 @@ class Tree {
     if (!has_level(level)) return;
     if (level < table_.levels) complete(state + correction_at(level + 1), received);
     if (converts(table_, level)) complete(state + leaf_correction_at(level), received);
-    if (level == table_.levels) return;
-    const Lanes<Block4> correction = Lanes<Block4>::load(state + correction_at(level + 1));
+    if (level == table_.levels) return wipe(scratch);
+    const std::uint8_t* correction = state + correction_at(level + 1);
     const int count = 1 << level;
+    const RoundKeys* level_key = next.level < 0 ? nullptr : &keys[next.level];
+    const RoundKeys* leaf_key = next.leaf < 0 ? nullptr : &keys[next.leaf];
     Sums sums;
-    for (int x = 0; x < count; ++x) {
-      const Lanes<Block4> node = Lanes<Block4>::load(node_at(scratch, x));
-      Lanes<Block4> left = Lanes<Block4>::load(node_at(scratch, count + x));
-      for (int i = 0; i < Lanes<Block4>::kQuads; ++i) {
-        left.at[i] = left.at[i] ^ (node.at[i].color_mask() & correction.at[i]);
-      }
-      add_node(keys, next, level + 1, x, left, scratch, sums);
-      add_node(keys, next, level + 1, count + x, left ^ node, scratch, sums);
+    if (level_key == nullptr) {
+      make_children<false, true>(level_key, leaf_key, count, correction, scratch, sums);
+    } else if (leaf_key == nullptr) {
+      make_children<true, false>(level_key, leaf_key, count, correction, scratch, sums);
+    } else {
+      make_children<true, true>(level_key, leaf_key, count, correction, scratch, sums);
     }
     store_half(level + 1, sums, delta, state, scratch, bundle);
   }
@@ -132,6 +132,63 @@ class Tree {
 
   std::uint8_t* node_at(std::uint8_t* scratch, int number) const {
     return scratch + place_.nodes + kRowBytes * static_cast<std::size_t>(number);
+  }
+
+  // Leaves zeros in the scratch. Nodes are zeros already, unless level 1 is the last, which stores
+  // none.
+  void wipe(std::uint8_t* scratch) const {
+    const std::size_t unused = table_.levels == 1 ? 2 * kRowBytes : 0;
+    std::memset(scratch + place_.level_shares, 0, place_.nodes + unused - place_.level_shares);
+  }
+
+  // Replaces the `count` nodes of a level and their hashes by the nodes of the next level, hashes
+  // these, and adds the hashes up. Nodes of the last level are leaves alone and are not needed
+  // again, so it leaves zeros. Works on a part of the lanes, whose sums stay in registers.
+  template <bool kLevel, bool kLeaf>
+  void make_children(const RoundKeys* level_key, const RoundKeys* leaf_key, int count,
+                     const std::uint8_t* corrections, std::uint8_t* scratch, Sums& sums) const {
+    constexpr int kPart = Block4::kInFlight / 2;  // both children of a node at once
+    const std::size_t half = kRowBytes * static_cast<std::size_t>(count);
+    for (int first = 0; first < Lanes<Block4>::kQuads; first += kPart) {
+      Block4 level_sum[kPart];
+      Block4 leaf_sum[kPart];
+      Block4 correction[kPart];
+      for (int i = 0; i < kPart; ++i) {
+        level_sum[i] = leaf_sum[i] = Block4::zero();
+        correction[i] = Block4::load(corrections + 64 * (first + i));
+      }
+      for (int x = 0; x < count; ++x) {
+        std::uint8_t* left = node_at(scratch, x) + 64 * first;
+        std::uint8_t* right = left + half;
+        Block4 child[2 * kPart];
+        for (int i = 0; i < kPart; ++i) {
+          const Block4 node = Block4::load(left + 64 * i);
+          child[i] = Block4::load(right + 64 * i) ^ (node.color_mask() & correction[i]);
+          child[kPart + i] = child[i] ^ node;
+        }
+        for (int i = 0; i < kPart; ++i) {
+          (kLevel ? child[i] : Block4::zero()).store(left + 64 * i);
+          (kLevel ? child[kPart + i] : Block4::zero()).store(right + 64 * i);
+        }
+        Block4 hashed[2 * kPart];
+        if constexpr (kLevel) {
+          hash<2 * kPart>(child, hashed, *level_key);
+          for (int i = 0; i < kPart; ++i) {
+            hashed[i].store(left + 2 * half + 64 * i);
+            hashed[kPart + i].store(right + 2 * half + 64 * i);
+            level_sum[i] = level_sum[i] ^ hashed[i] ^ hashed[kPart + i];
+          }
+        }
+        if constexpr (kLeaf) {
+          hash<2 * kPart>(child, hashed, *leaf_key);
+          for (int i = 0; i < kPart; ++i) leaf_sum[i] = leaf_sum[i] ^ hashed[i] ^ hashed[kPart + i];
+        }
+      }
+      for (int i = 0; i < kPart; ++i) {
+        sums.level.at[first + i] = level_sum[i];
+        sums.leaf.at[first + i] = leaf_sum[i];
+      }
+    }
   }
 
   // Hashes a node. Those of the last level are leaves alone and are not needed again.

@@ -1,11 +1,14 @@
 // The relation of correlated OT and its additive form, on every path, without Python.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 #include "ot/additive.h"
 #include "ot/gilboa.h"
+#include "ot/label_stream.h"
 #include "ot/softspoken.h"
 #include "symmetric/symmetric.h"
 
@@ -52,6 +55,48 @@ Instance set_up(pi::Isa isa) {
   pi::puncture_trees(isa, instance.delta.data(), keys.data(), message.data(),
                      instance.punctured.data());
   return instance;
+}
+
+// Takes all labels of a stream, in parts that do not divide a chunk.
+Buffer taken(const pi::Extension& extension, std::size_t begin, std::size_t end) {
+  constexpr std::size_t kMost = 352;
+  pi::LabelStream stream(extension, begin, end, kMost);
+  Buffer labels;
+  for (std::size_t at = begin; at < end; at += kMost) {
+    const std::size_t count = std::min(kMost, end - at);
+    const std::uint8_t* part = stream.take(count);
+    labels.insert(labels.end(), part, part + 16 * count);
+  }
+  return labels;
+}
+
+// Streams give the labels and the message of a whole extension.
+void test_streams(pi::Isa isa) {
+  const Instance instance = set_up(isa);
+  const std::size_t count = 3 * pi::kChunkOts + 96;
+  const Buffer choices = bytes(4, count / 8);
+  Buffer message(pi::extension_bytes(count));
+  Buffer active(16 * count);
+  Buffer zero(16 * count);
+  pi::extend_receiver(isa, instance.full.data(), 5, count, choices.data(), message.data(),
+                      active.data(), 1);
+  pi::extend_sender(isa, instance.punctured.data(), instance.delta.data(), 5, count, message.data(),
+                    zero.data(), 1);
+  Buffer streamed(message.size());
+  const pi::Extension receiver(
+      isa, pi::ReceiverExtension{instance.full.data(), 5, count, choices.data(), streamed.data()});
+  const pi::Extension sender(
+      isa, pi::SenderExtension{instance.punctured.data(), instance.delta.data(), 5, count,
+                               message.data()});
+  const std::size_t middle = 2 * pi::kChunkOts;
+  for (const auto& [extension, labels] :
+       {std::pair(&receiver, &active), std::pair(&sender, &zero)}) {
+    Buffer parts = taken(*extension, 0, middle);
+    const Buffer rest = taken(*extension, middle, count);
+    parts.insert(parts.end(), rest.begin(), rest.end());
+    check(parts == *labels, "the labels of streams are those of the extension");
+  }
+  check(streamed == message, "the message of streams is that of the extension");
 }
 
 void test_path(pi::Isa isa) {
@@ -133,6 +178,7 @@ int main() {
   for (const char* name : {"portable", "aesni", "vaes512"}) {
     try {
       test_path(pi::resolve_isa(name));
+      test_streams(pi::resolve_isa(name));
       test_products(pi::resolve_isa(name));
     } catch (const pi::UnsupportedCpu& error) {
       std::printf("skipped %s: %s\n", name, error.what());

@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import Buffer
 
+from pi_bench._native.ot import ReceiverOts, SenderOts
+
 _Bytes: TypeAlias = Buffer | NDArray[np.uint8]
 _OutBytes: TypeAlias = bytearray | memoryview | NDArray[np.uint8]
 _Words: TypeAlias = NDArray[np.uint32]
@@ -59,8 +61,8 @@ def request(
     hash_seed: _Bytes,
     v: _Words,
     bits: _Words,
-    choice_labels: _Bytes,
-    request_labels: _Bytes,
+    choice_labels: _Bytes | SenderOts,
+    request_labels: _Bytes | ReceiverOts,
     out_corrections: _OutBytes,
     out_state: _OutBytes,
     out_scratch: _OutBytes,
@@ -78,7 +80,7 @@ def answer(
     choices: _Words,
     bits: _Words,
     choice_labels: _Bytes,
-    request_labels: _Bytes,
+    request_labels: _Bytes | SenderOts,
     corrections: _Bytes,
     out_opening: _OutBytes,
     out_state: _OutBytes,

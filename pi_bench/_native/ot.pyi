@@ -15,6 +15,22 @@ TREE_MESSAGE_BYTES: int
 
 # The arguments that end a line with "out" are written.
 
+class SenderOts:
+    def __init__(
+        self, *, leaves: _Bytes, delta: _Bytes, first_chunk: int, count: int, message: _Bytes
+    ) -> None: ...
+
+class ReceiverOts:
+    def __init__(
+        self,
+        *,
+        leaves: _Bytes,
+        first_chunk: int,
+        count: int,
+        choice_bits: _Bytes,
+        message: _OutBytes,  # out, by the kernel that makes the labels
+    ) -> None: ...
+
 def grow_trees(
     roots: _Bytes,
     base_pairs: _Bytes,

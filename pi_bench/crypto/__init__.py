@@ -5,7 +5,7 @@ Oblivious transfer:
     fresh_cot                            an instance with a new delta per inference
     ferret, ferret_instance              silent OT: both parties; the part that they share
     ferret_plan, ferret_groups           its batches; the calls of its kernels
-    correlated_ot                        the interface of both constructions
+    correlated_ot, postponed_ots         the interface of both constructions; OTs that a kernel extends
     additive_ot, gilboa                  shares of a choice times a word, and of a product
 
 Gadgets:

@@ -12,6 +12,7 @@ import numpy as np
 
 from pi_bench.crypto.fss_spec import FssSpec
 from pi_bench.crypto.gadget_arguments import Buffer, OutBuffer
+from pi_bench.crypto.postponed_ots import ReceiverOts, SenderOts
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,9 @@ class FssCall:
 class RequestArguments:
     """Holds the buffers of `request`, the client's first step: its share and bits, its OTs, and four outputs.
 
+    Labels are in buffers, or the step makes all of them by SoftSpoken (`CotSender.postpone`,
+    `CotReceiver.extend_within`).
+
     >>> spec, empty = FssSpec("relu", 12, 13, False, 4095, 1), bytearray()
     >>> v, bits = np.zeros(32, np.uint32), np.zeros(1, np.uint32)
     >>> corrections = bytearray(spec.correction_group_bytes)
@@ -57,8 +61,8 @@ class RequestArguments:
     hash_seed: Buffer  # 16 bytes, of the inference; both parties have the same
     v: np.ndarray  # uint32 (groups * 32,), the client's share
     bits: np.ndarray  # uint32 (groups * client_bits,), of `draw_bits`
-    choice_labels: np.ndarray  # uint8 (groups, choice_ots, 32, 16), the zero labels of the reverse OTs
-    request_labels: np.ndarray  # uint8 (groups, request_ots, 32, 16), the active labels of the label OTs
+    choice_labels: np.ndarray | SenderOts  # uint8 (groups, choice_ots, 32, 16), zero labels of reverse OTs
+    request_labels: np.ndarray | ReceiverOts  # uint8 (groups, request_ots, 32, 16), active label-OT labels
     out_corrections: OutBuffer  # groups * correction_group_bytes, for the server
     out_state: OutBuffer  # groups * client_state_group_bytes
     out_scratch: OutBuffer  # groups * scratch_group_bytes
@@ -68,6 +72,8 @@ class RequestArguments:
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class AnswerArguments:
     """Holds the buffers of `answer`, the server's first step: its choices, its OTs, and four outputs.
+
+    The labels of the label OTs are in a buffer, or the step makes them by SoftSpoken (`CotSender.postpone`).
 
     >>> choices, none = np.zeros(2, np.uint32), np.zeros(0, np.uint32)
     >>> active, zero = np.zeros((1, 2, 32, 16), np.uint8), np.zeros((1, 1, 32, 16), np.uint8)
@@ -83,7 +89,7 @@ class AnswerArguments:
     choices: np.ndarray  # uint32 (groups * choice_ots,), of `draw_choices`
     bits: np.ndarray  # uint32 (groups * server_bits,), of `draw_bits`
     choice_labels: np.ndarray  # uint8 (groups, choice_ots, 32, 16), the active labels of the reverse OTs
-    request_labels: np.ndarray  # uint8 (groups, request_ots, 32, 16), the zero labels of the label OTs
+    request_labels: np.ndarray | SenderOts  # uint8 (groups, request_ots, 32, 16), zero labels of label OTs
     corrections: Buffer  # of `request`
     out_opening: OutBuffer  # groups * opening_group_bytes, for the client; empty for a ReLU
     out_state: OutBuffer  # groups * server_state_group_bytes
@@ -106,7 +112,7 @@ class GrowArguments:
     level: int  # 1 to bundle_count
     received: Buffer  # groups * bundle_group_bytes(level), the other party's bundle
     state: OutBuffer  # the party's state, changed in place
-    scratch: OutBuffer  # the party's scratch, changed in place
+    scratch: OutBuffer  # the party's scratch, changed in place; all zeros after the last level
     out_bundle: OutBuffer  # bundle level + 1, for the other party; empty at the last level
 
 

@@ -20,11 +20,14 @@ process runs new base OTs.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from pi_bench import _native
 from pi_bench.crypto.additive_ot import additive_send
 from pi_bench.crypto.closed_context import ClosedContext
+from pi_bench.crypto.postponed_ots import PostponedOts, ReceiverOts, SenderOts
 from pi_bench.crypto.secret import SecretBytes
 from pi_bench.errors import PeerError
 
@@ -151,6 +154,38 @@ class CotReceiver(_Instance):
         )
         return message
 
+    def extend_within(
+        self, choice_bits: np.ndarray, count: int
+    ) -> tuple[bytearray, PostponedOts[ReceiverOts]]:
+        """Takes the counters of `extend`, and leaves the message and the labels to the kernel that uses them.
+
+        Returns the message for the sender, and the OTs. The kernel fills the message and writes no label to
+        memory that lasts. Then the sender extends as usual. The arguments are those of `extend`:
+
+        >>> with CotReceiver(np.zeros((128, 2, 16), np.uint8)) as receiver:
+        ...     message, ots = receiver.extend_within(np.zeros(4, np.uint8), 32)
+        >>> len(message)
+        128
+
+        Raises:
+            ValueError: the choice bits have another shape or dtype.
+        """
+        message = bytearray(extension_bytes(count))
+        _bytes_of(choice_bits, "packed choice bits", (count // 8,))
+        return message, PostponedOts(
+            partial(self._ots, choice_bits, message, count, self._take_chunks(count))
+        )
+
+    def _ots(self, choice_bits: np.ndarray, message: bytearray, count: int, first_chunk: int) -> ReceiverOts:
+        """Reads the secrets, which are gone once the instance is closed."""
+        return ReceiverOts(
+            leaves=self._leaves.array,
+            first_chunk=first_chunk,
+            count=count,
+            choice_bits=choice_bits,
+            message=message,
+        )
+
 
 class CotSender(_Instance):
     """Holds delta and gets the zero labels.
@@ -189,6 +224,29 @@ class CotSender(_Instance):
         first = self._take_chunks(count)
         _native.ot.extend_sender(
             self._leaves.array, self._delta.array, first, count, message, out_zero_labels, threads
+        )
+
+    def postpone(self, message: Message, count: int) -> PostponedOts[SenderOts]:
+        """Takes the counters of `extend`, and leaves the labels to the kernel that uses them.
+
+        >>> with CotSender(bytes(16), np.zeros((128, 16), np.uint8), bytes(TREE_MESSAGE_BYTES)) as sender:
+        ...     type(sender.postpone(bytes(extension_bytes(64)), 64).take()).__name__
+        'SenderOts'
+
+        Raises:
+            PeerError: the message does not have `extension_bytes(count)` bytes.
+        """
+        _check_message(message, extension_bytes(count), "extension message")
+        return PostponedOts(partial(self._ots, message, count, self._take_chunks(count)))
+
+    def _ots(self, message: Message, count: int, first_chunk: int) -> SenderOts:
+        """Reads the secrets, which are gone once the instance is closed."""
+        return SenderOts(
+            leaves=self._leaves.array,
+            delta=self._delta.array,
+            first_chunk=first_chunk,
+            count=count,
+            message=message,
         )
 
     def additive_send(

@@ -24,6 +24,7 @@ class OtConstruction(ABC):
         experimental: why results must warn of it; empty if they need not.
         begins_with_set_up: whether the parties exchange a set-up and corrections before the first OT, which
             takes a round trip. The reverse delta is then even.
+        extends_within: whether the steps of shared tables make the labels themselves, where they use them.
         added_s_per_ot: the computing per OT beyond that of SoftSpoken. ``--ot auto`` weighs it against bytes.
             It is a public price, the same on every machine.
 
@@ -34,6 +35,7 @@ class OtConstruction(ABC):
     name: ClassVar[str]
     experimental: ClassVar[str] = ""
     begins_with_set_up: ClassVar[bool] = False
+    extends_within: ClassVar[bool] = False
     added_s_per_ot: ClassVar[float] = 0.0
 
     @abstractmethod
@@ -57,6 +59,7 @@ class SoftSpoken(OtConstruction):
     """
 
     name = "softspoken"
+    extends_within = True
 
     def choice_bytes(self, count: int) -> int:
         """Returns the size of the message by which `count` OTs are chosen."""

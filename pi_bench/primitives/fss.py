@@ -17,6 +17,7 @@ from pi_bench.crypto.fss import FssCall, FssSpec
 from pi_bench.crypto.gadget_spec import group_count
 from pi_bench.crypto.symmetric import BLOCK_BYTES, LANES
 from pi_bench.primitives.fss_buffers import FssBuffers
+from pi_bench.primitives.fss_offline import offline_cases
 from pi_bench.primitives.primitive import Case, CaseSettings, MinimalWork, Primitive, TimedCase
 
 STEPS = ("request", "answer", "grow", "encode", "evaluate", "finish")
@@ -70,11 +71,14 @@ def _repeats(spec: FssSpec, step: str, bundles: range | None = None) -> int:
 def relu_cases(settings: CaseSettings) -> Iterator[Case]:
     """Runs every step of a ReLU whose window has 11 bits above those truncated, windowed and exact.
 
+    Behind them come the offline phases of both parties, windowed, with their OTs.
+
     >>> [case.name for case in relu_cases(CaseSettings(count=32, threads=(1,)))][:2]
     ['request FSS ReLU, 11 bits', 'answer FSS ReLU, 11 bits']
     """
     for name in ("FSS ReLU, 11 bits", "exact FSS ReLU, 12 bits"):
         yield from fss_cases(name, STEPS, settings)
+    yield from offline_cases("FSS ReLU, 11 bits", FSS_11, settings)
 
 
 def fss_cases(name: str, steps: tuple[str, ...], settings: CaseSettings) -> Iterator[Case]:

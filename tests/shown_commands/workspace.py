@@ -88,7 +88,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def make_workspace(folder: Path) -> None:
-    """Fills a new folder. Raises CalledProcessError if a command fails."""
+    """Fills a new folder. Ends the program with the output of a command that fails."""
     for place in (
         "home/.local/share/bash-completion/completions",
         "home/.zfunc",
@@ -126,4 +126,6 @@ def make_workspace(folder: Path) -> None:
 
 def _run(folder: Path, given: Mapping[str, str], *command: str) -> None:
     program = shutil.which(command[0], path=given["PATH"]) or command[0]
-    subprocess.run((program, *command[1:]), cwd=folder, env=given, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run((program, *command[1:]), cwd=folder, env=given, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(f"error: the files of the documents cannot be made: {done.stdout}{done.stderr}")

@@ -111,6 +111,15 @@ def test_the_citation_names_the_newest_release_and_the_license() -> None:
     assert "Apache License" in (ROOT / project["license-files"][0]).read_text()
 
 
+def test_the_front_page_names_the_extras_that_all_stands_for() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    (sentence,) = re.findall(
+        r"The extra `all` stands for (.*?) together\.", DOCUMENTS["README.md"], re.DOTALL
+    )
+    names = ",".join(re.findall(r"`(\w+)`", sentence))
+    assert extras["all"] == [f"pi-bench[{names}]"]
+
+
 def test_the_changelog_begins_with_the_version() -> None:
     """A release has a date. A development version follows the newest release and is "Unreleased"."""
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
@@ -121,6 +130,12 @@ def test_the_changelog_begins_with_the_version() -> None:
     else:
         assert first == "Unreleased"
         assert [*map(int, release.split("."))] > [*map(int, RELEASES[0][0].split("."))]
+
+
+def test_an_entry_of_the_changelog_has_one_line() -> None:
+    newest = DOCUMENTS["CHANGELOG.md"].partition("## 0.2.0")[0]
+    entries = newest.partition("### ")[2].splitlines()[1:]
+    assert [line for line in entries if line and not line.startswith(("- ", "### "))] == []
 
 
 def test_measuring_lists_every_exit_code_as_help_does() -> None:

@@ -5,6 +5,7 @@
 #include "ot/additive.h"
 #include "ot/ferret.h"
 #include "ot/gilboa.h"
+#include "ot/label_stream.h"
 #include "ot/softspoken.h"
 #include "secret.h"
 
@@ -40,6 +41,8 @@ void extend(pi::Isa isa, const Bytes& delta) {
     publish(message);
     pi::extend_sender(isa, punctured.data(), delta.data(), 5, count, message.data(), zero.data(),
                       1);
+    const pi::SenderExtension sender{punctured.data(), delta.data(), 5, count, message.data()};
+    pi::LabelStream(pi::Extension(isa, sender), 0, count, kCount).take(kCount);
   }
 }
 

@@ -72,10 +72,11 @@ class TableChoices(Exchange):
     def work(self, prepared: frozenset[int]) -> ExchangeWork:
         """Returns the computing of both parties, as `Exchange.work` says."""
         del prepared
-        ots = self.ot_count
+        ots, construction = self.ot_count, self.job.construction
+        extended = NOTHING if construction.extends_within else construction.work("sender", ots)
         return ExchangeWork(
-            answer=SERVER_EXCHANGE + random_work(ots // LANES) + self.job.construction.work("receiver", ots),
-            accept=CLIENT_EXCHANGE + self.job.construction.work("sender", ots),
+            answer=SERVER_EXCHANGE + random_work(ots // LANES) + construction.work("receiver", ots),
+            accept=CLIENT_EXCHANGE + extended,
         )
 
 
@@ -141,6 +142,8 @@ class TableStep(Exchange):
         if self.number == 0:
             ask = random_work(count) + self.job.construction.work("receiver", self.ot_count)
             ask += fss_work("request", table, count)
+            if self.job.construction.extends_within:
+                ask += self.job.construction.work("sender", table.choice_ots * count)
             take = self.job.construction.work("sender", self.ot_count) + fss_work("answer", table, count)
         growing = fss_work("grow", table, count, self.client_bundles)
         grown = fss_work("grow", table, count, self.server_bundles)

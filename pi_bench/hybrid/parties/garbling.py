@@ -18,6 +18,7 @@ every inference, so its material is self-contained.
 from __future__ import annotations
 
 import contextlib
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -140,7 +141,7 @@ class Evaluator:
         """The label OTs, once the seeds are accepted, and with Ferret its corrections."""
         return self._ots.labels
 
-    @property
+    @cached_property
     def table_seed(self) -> bytes:
         """The hash seed of shared tables, once the trees are sent."""
         return table_hash_seed(self._keys.protocol, self._context, self._hash_seed, self.reverse_seed)
@@ -293,7 +294,7 @@ class Garbler:
         """The label OTs, once the trees are received."""
         return self._ots.labels
 
-    @property
+    @cached_property
     def table_seed(self) -> bytes:
         """The hash seed of shared tables, once the trees are received."""
         return table_hash_seed(self._keys.protocol, self._context, self.seeds.hash_seed, self.reverse_seed)

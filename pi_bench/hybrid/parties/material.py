@@ -102,11 +102,15 @@ class BufferPool:
             self._free = [found for found in self._free if found is not whole]
         return whole[:byte_count]
 
-    def give_back(self, *buffers: np.ndarray) -> None:
-        """Wipes buffers that `take` returned, or views of all their bytes, and takes them back."""
+    def give_back(self, *buffers: np.ndarray, wiped: bool = False) -> None:
+        """Takes back buffers that `take` returned, or views of all their bytes.
+
+        They are wiped, unless their last user has left zeros (`wiped`).
+        """
         for buffer in buffers:
             assert isinstance(buffer.base, np.ndarray)
-            wipe(buffer)
+            if not wiped:
+                wipe(buffer)
             self._free.append(buffer.base)
 
 

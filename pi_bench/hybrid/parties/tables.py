@@ -10,7 +10,7 @@
 `pi_bench.crypto.fss` has the sources and the steps. `pi_bench.hybrid.exchanges.table` says which step has
 which messages. The choices, labels, bits and nodes of a slice serve one table of one inference: nothing here
 repeats a step, and a phase that fails burns the inference. Labels, choices and bits are wiped as soon as the
-states are made of them, nodes after the last bundle, and all of them at once when a phase fails.
+states are made of them, nodes by the kernel that reads them last, and all of them at once when a phase fails.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ import numpy as np
 from pi_bench.crypto import fss
 from pi_bench.crypto.correlated_ot import OtReceiver, OtSender
 from pi_bench.crypto.fss import FssSpec
-from pi_bench.crypto.ot_extension import LABEL_BYTES
+from pi_bench.crypto.ot_extension import LABEL_BYTES, CotReceiver, CotSender
+from pi_bench.crypto.postponed_ots import Ots, PostponedOts, ReceiverOts, SenderOts
 from pi_bench.crypto.randomness import padded_words
 from pi_bench.crypto.secret import wipe
 from pi_bench.crypto.symmetric import LANES
@@ -38,10 +39,15 @@ _Place = tuple[int, int]
 
 @dataclass(slots=True)
 class _Unfinished:
-    """Holds a party's labels, choices, nodes and unsent bundles of one slice."""
+    """Holds the secrets of one slice at a party, and its unsent bundles.
 
-    labels: np.ndarray | None  # of the reverse OTs, until the state is made of them
-    choices: np.ndarray | None = None  # the server's
+    `labels`, `drawn` and `buffers` are there until the state is made of them, or the phase fails.
+    """
+
+    labels: np.ndarray | PostponedOts[SenderOts] | None  # of the reverse OTs
+    choices: np.ndarray | None = None  # the server's; also in `drawn`
+    drawn: list[np.ndarray] = field(default_factory=list)  # choices and bits
+    buffers: list[np.ndarray] = field(default_factory=list)  # labels, of the pool
     nodes: np.ndarray | None = None
     bundles: dict[int, np.ndarray] = field(default_factory=dict)
 
@@ -68,11 +74,11 @@ class _Tables:
         self._unfinished.clear()
 
     def _wipe_drawn(self, unfinished: _Unfinished) -> None:
-        if unfinished.labels is not None:
-            self._buffers.give_back(unfinished.labels)
-        if unfinished.choices is not None:
-            wipe(unfinished.choices)
         unfinished.labels = unfinished.choices = None
+        while unfinished.drawn:
+            wipe(unfinished.drawn.pop())
+        while unfinished.buffers:
+            self._buffers.give_back(unfinished.buffers.pop())
 
     def _begin(self, job: GadgetJob, groups: range) -> None:
         if groups.start == 0:
@@ -84,9 +90,11 @@ class _Tables:
     def _call(self, step: TableStep) -> fss.FssCall:
         return fss.FssCall(table_of(step.job), step.job.number, step.groups.start, self._threads)
 
-    def _labels(self, groups: range, ots: int) -> np.ndarray:
+    def _labels(self, unfinished: _Unfinished, groups: range, ots: int) -> np.ndarray:
+        """Returns memory for labels, which is wiped with the slice."""
         buffer = self._buffers.take(len(groups) * ots * LANES * LABEL_BYTES)
-        return buffer.reshape(len(groups), ots, LANES, LABEL_BYTES)
+        unfinished.buffers.append(buffer.reshape(len(groups), ots, LANES, LABEL_BYTES))
+        return unfinished.buffers[-1]
 
     def _grow(
         self, step: TableStep, levels: range, message: memoryview, delta: np.ndarray, seed: bytes
@@ -119,7 +127,7 @@ class _Tables:
     def _end(self, step: TableStep) -> None:
         unfinished = self._unfinished.pop(_place(step))
         assert unfinished.nodes is not None
-        self._buffers.give_back(unfinished.nodes)
+        self._buffers.give_back(unfinished.nodes, wiped=True)  # by the last `grow`
 
     def _bundles(self, step: TableStep, levels: range) -> list[np.ndarray]:
         unfinished = self._unfinished[_place(step)]
@@ -182,8 +190,12 @@ class ClientTables(_Tables):
         job, groups = exchange.job, exchange.groups
         with self._session.step(job.op_id, "ot"):
             message = self._session.receive(exchange.answer_bytes)
-            labels = self._labels(groups, table_of(job).choice_ots)
-            self._unfinished[job.number, groups.start] = _Unfinished(labels)
+            if isinstance(self.reverse, CotSender):
+                postponed = self.reverse.postpone(message, exchange.ot_count)
+                self._unfinished[job.number, groups.start] = _Unfinished(postponed)
+                return
+            unfinished = self._unfinished[job.number, groups.start] = _Unfinished(None)
+            labels = unfinished.labels = self._labels(unfinished, groups, table_of(job).choice_ots)
             self.reverse.extend(message, exchange.ot_count, labels, threads=self._threads)
 
     def ask(self, step: TableStep, linear_share: np.ndarray) -> None:
@@ -212,14 +224,14 @@ class ClientTables(_Tables):
         job, groups, table = step.job, step.groups, table_of(step.job)
         self._begin(job, groups)
         unfinished = self._unfinished[_place(step)]
-        assert unfinished.labels is not None
+        of_choices = unfinished.labels
+        assert of_choices is not None
         share = padded_words(
             rows(job.gather(linear_share), job.real_elements(groups)), len(job.elements(groups))
         )
-        bits = fss.draw_bits(table.client_bits, len(groups))
-        choices = fss.request_choices(table, share, bits)
-        labels = self._labels(groups, table.request_ots)
-        message = self._evaluator.label_ots.extend(choices, step.ot_count, labels, threads=self._threads)
+        unfinished.drawn.append(bits := fss.draw_bits(table.client_bits, len(groups)))
+        unfinished.drawn.append(choices := fss.request_choices(table, share, bits))
+        message, labels = self._request_labels(unfinished, choices, step)
         unfinished.nodes = self._buffers.take(len(groups) * table.scratch_group_bytes)
         unfinished.bundles[1] = _bundle(table, groups, 1)
         corrections = np.empty(len(groups) * table.correction_group_bytes, np.uint8)
@@ -230,19 +242,26 @@ class ClientTables(_Tables):
                 hash_seed=self._evaluator.table_seed,
                 v=share,
                 bits=bits,
-                choice_labels=unfinished.labels,
-                request_labels=labels,
+                choice_labels=_taken(of_choices),
+                request_labels=_taken(labels),
                 out_corrections=corrections,
                 out_state=self._state(step),
                 out_scratch=unfinished.nodes,
                 out_bundle=unfinished.bundles[1],
             ),
         )
-        wipe(bits)
-        wipe(choices)
-        self._buffers.give_back(labels)
         self._wipe_drawn(unfinished)
         return [message, corrections]
+
+    def _request_labels(
+        self, unfinished: _Unfinished, choices: np.ndarray, step: TableStep
+    ) -> tuple[bytearray, np.ndarray | PostponedOts[ReceiverOts]]:
+        """Returns the message of the label OTs, and their labels or the OTs that `request` extends."""
+        label_ots = self._evaluator.label_ots
+        if isinstance(label_ots, CotReceiver):
+            return label_ots.extend_within(choices, step.ot_count)
+        labels = self._labels(unfinished, step.groups, table_of(step.job).request_ots)
+        return label_ots.extend(choices, step.ot_count, labels, threads=self._threads), labels
 
 
 class ServerTables(_Tables):
@@ -277,8 +296,9 @@ class ServerTables(_Tables):
         job, groups, table = exchange.job, exchange.groups, table_of(exchange.job)
         with self._session.step(job.op_id, "ot"):
             choices = fss.draw_choices(table, len(groups))
-            labels = self._labels(groups, table.choice_ots)
-            self._unfinished[job.number, groups.start] = _Unfinished(labels, choices)
+            unfinished = _Unfinished(None, choices, [choices])
+            self._unfinished[job.number, groups.start] = unfinished
+            labels = unfinished.labels = self._labels(unfinished, groups, table.choice_ots)
             message = self.reverse.extend(
                 choices.view(np.uint8), exchange.ot_count, labels, threads=self._threads
             )
@@ -301,12 +321,11 @@ class ServerTables(_Tables):
         job, groups, table = step.job, step.groups, table_of(step.job)
         self._begin(job, groups)
         unfinished = self._unfinished[_place(step)]
-        assert unfinished.labels is not None and unfinished.choices is not None
-        bits = fss.draw_bits(table.server_bits, len(groups))
+        assert isinstance(unfinished.labels, np.ndarray) and unfinished.choices is not None
+        unfinished.drawn.append(bits := fss.draw_bits(table.server_bits, len(groups)))
         ot_bytes = job.extension_bytes(step.ot_count)
         end = ot_bytes + len(groups) * table.correction_group_bytes
-        labels = self._labels(groups, table.request_ots)
-        self._garbler.label_ots.extend(message[:ot_bytes], step.ot_count, labels, threads=self._threads)
+        labels = self._request_labels(unfinished, message[:ot_bytes], step)
         unfinished.nodes = self._buffers.take(len(groups) * table.scratch_group_bytes)
         unfinished.bundles[1] = _bundle(table, groups, 1)
         opening = np.empty(len(groups) * table.opening_group_bytes, np.uint8)
@@ -318,7 +337,7 @@ class ServerTables(_Tables):
                 choices=unfinished.choices,
                 bits=bits,
                 choice_labels=unfinished.labels,
-                request_labels=labels,
+                request_labels=_taken(labels),
                 corrections=message[ot_bytes:end],
                 out_opening=opening,
                 out_state=self._state(step),
@@ -326,14 +345,27 @@ class ServerTables(_Tables):
                 out_bundle=unfinished.bundles[1],
             ),
         )
-        wipe(bits)
-        self._buffers.give_back(labels)
         self._wipe_drawn(unfinished)
         return message[end:], [opening]
+
+    def _request_labels(
+        self, unfinished: _Unfinished, message: memoryview, step: TableStep
+    ) -> np.ndarray | PostponedOts[SenderOts]:
+        """Returns the labels of the label OTs, or the OTs that `answer` extends."""
+        label_ots = self._garbler.label_ots
+        if isinstance(label_ots, CotSender):
+            return label_ots.postpone(message, step.ot_count)
+        labels = self._labels(unfinished, step.groups, table_of(step.job).request_ots)
+        label_ots.extend(message, step.ot_count, labels, threads=self._threads)
+        return labels
 
 
 def _place(step: TableStep) -> _Place:
     return step.job.number, step.groups.start
+
+
+def _taken(labels: np.ndarray | PostponedOts[Ots]) -> np.ndarray | Ots:
+    return labels if isinstance(labels, np.ndarray) else labels.take()
 
 
 def _bundle(table: FssSpec, groups: range, level: int) -> np.ndarray:

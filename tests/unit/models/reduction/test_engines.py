@@ -23,7 +23,7 @@ from pi_bench.models.reduction.training_job import training_job
 
 from .conftest import InlineEngine, weights_of
 
-EPOCHS = 4
+EPOCHS = 3
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,8 @@ RAY = 'Ray is not installed (it has no wheel for every machine): pip install "pi
 
 @pytest.mark.filterwarnings("ignore")  # Ray's own
 def test_a_ray_cluster_whose_workers_are_killed(tmp_path, base, longer, undisturbed):
-    """Each job is a process of its own there, so two jobs of the search stand for all."""
+    """Each job is a process of its own there, so two jobs of the search stand for all, and one of them is
+    killed: a process takes seconds to start."""
     pytest.importorskip("ray.exceptions", reason=RAY)  # a folder named ray would do for "ray"
     _, weights = undisturbed
     common = {"data_dir": longer.data_dir, "device": "cpu", "threads": 1}
@@ -174,10 +175,10 @@ def test_a_ray_cluster_whose_workers_are_killed(tmp_path, base, longer, undistur
     student = training_job("1-cull", culled, longer.training, folder, teacher=tmp_path / "teacher", **common)
     with (
         RayEngine(None, 2, threads=1, gpu=False) as engine,
-        Killer(tmp_path / "teacher", folder) as killer,
+        Killer(folder) as killer,
     ):
         for job in (full, student):
             outcomes = run_jobs(engine, [job], lambda *_: None, lambda outcome, fresh: None)
             assert outcomes[job.name].result is not None
-    assert sorted(killer.killed) == ["1-cull", "teacher"]
+    assert killer.killed == ["1-cull"]
     assert weights_of(tmp_path) == {name: weights[name] for name in ("teacher", "networks/1-cull")}
