@@ -1,4 +1,4 @@
-"""Coordinate descent on binary masks, from a linearized network to smaller budgets (BCD, arXiv 2511.11781).
+"""Coordinate descent on binary masks, from a linearized network to smaller budgets (after arXiv 2511.11781).
 
 A step tries random blocks of ReLUs to remove. It takes the first block that costs little training accuracy,
 or else the best of all tries, and then trains the weights. Each budget is met exactly, because a step never

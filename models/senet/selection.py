@@ -101,7 +101,7 @@ def select_masks(
         set_masks(module, random_masks(budgets, shapes, settings.seed))
         module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         batches = Batches(data, settings.validation_fraction, device)
-        rows = _chosen(module, full, batches, settings, budgets, folder, identity, progress)
+        rows = _train_until_settled(module, full, batches, settings, budgets, folder, identity, progress)
         place = budget_folder(folder, budget)
         figures = {
             "budget": budget,
@@ -130,7 +130,7 @@ def set_masks(module: nn.Module, masks: Mapping[str, np.ndarray]) -> None:
         part.mask.copy_(torch.from_numpy(masks[path]).reshape(part.mask.shape))
 
 
-def _chosen(
+def _train_until_settled(
     module: nn.Module,
     full: nn.Module,
     batches: Batches,
