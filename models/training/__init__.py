@@ -3,6 +3,7 @@
 The loop:
     trainer, epoch                       resumes and keeps the best epoch; one pass over the images
     batches                              images on the computing device
+    device_layout                        the module on the computing device
     workers                              processes that train one network together
     divergence                           detection of a training that diverges
 
