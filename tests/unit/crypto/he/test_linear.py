@@ -122,7 +122,7 @@ def test_fully_connected(parties, shape) -> None:
 @settings(max_examples=80, deadline=None)
 @given(data=st.data())
 def test_small_convolutions_in_every_layout(make_parties, available_isa, convolution, convolve, data) -> None:
-    """Whatever a layout costs: channels side by side or not, folded strides, one or many per answer."""
+    """Covers channels side by side or not, folded strides, and one or many per answer, whatever they cost."""
     weighted = draw_convolution(data, convolution)
     layouts = list(Layout.candidates(Geometry.of(weighted)))
     joined = [layout for layout in layouts if layout.per_answer > 1]
