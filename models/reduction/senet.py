@@ -86,7 +86,7 @@ def senet(
     --budget 1000000: resnet18-cifar100-557056 has 557,056 ReLUs, a budget must be below that
     """
     require_full(base)
-    if base.polynomials:
+    if base.has_polynomials:
         raise ModelError(f"{base.name} has polynomials: start from the network with all its ReLUs")
     budgets = masked_budgets(base, settings, "pixel", say)
     require_budgets(base, "pixel", budgets)

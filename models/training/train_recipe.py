@@ -173,8 +173,8 @@ def _load_start(module: nn.Module, recipe: Recipe, start: Path) -> None:
     Raises:
         ModelError: The weights are of another network.
     """
-    if recipe.polynomials:
-        plain = build(dataclasses.replace(recipe, polynomials=(), published=None))
+    if recipe.has_polynomials:
+        plain = build(dataclasses.replace(recipe, polynomials=(), cubics=(), published=None))
         try:
             load_state(plain, start)
         except ModelError:
