@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from pi_bench.page.parts import Fact, PageTable, Section
-from pi_bench.page.runs import LabeledRun
+from pi_bench.page.runs import LabeledRun, label_parts
 from pi_bench.report.documents.fields import Directions
 from pi_bench.report.documents.latency import Distribution, Result
 from pi_bench.report.quantities import byte_count, counted, seconds, span_text, times_text
@@ -102,8 +102,6 @@ def _verification_note(result: Result) -> str:
 def _facts_of_several(runs: Sequence[LabeledRun]) -> tuple[Fact, ...]:
     verified = sum(not verdict(run.result)[1] for run in runs)
     others = [run.label for run in runs if verdict(run.result)[1]]
-    fastest = min(runs, key=lambda run: run.result.online.latency_s.median)
-    slowest = max(runs, key=lambda run: run.result.online.latency_s.median)
     floors = [
         (run.result.floor.online.times_floor, run)
         for run in runs
@@ -114,33 +112,77 @@ def _facts_of_several(runs: Sequence[LabeledRun]) -> tuple[Fact, ...]:
         Fact(
             "answers",
             f"{verified} of {len(runs)} verified",
-            f"Not verified or failed: {'; '.join(others)}." if others else "Each run follows its law.",
+            f"Not verified or failed: {'; '.join(others)}." if others else _right_words(runs),
             bool(others),
         ),
-        Fact(
-            "fastest online",
-            seconds(fastest.result.online.latency_s.median),
-            f"{fastest.label}; {interval_text(fastest.result.online.latency_s)}.",
-        ),
-        Fact("slowest online", seconds(slowest.result.online.latency_s.median), f"{slowest.label}."),
+        *_latency_facts(runs),
         Fact("floor", "not measured", "No result has limits of the machine (--no-limits).")
         if nearest is None
         else Fact("nearest to its floor", f"{times_text(nearest[0])} times", f"{nearest[1].label}."),
     )
 
 
+def _right_words(runs: Sequence[LabeledRun]) -> str:
+    most = max(run.result.verification.max_ulp_error for run in runs if run.result.verification is not None)
+    within = f", exactly or within {counted(most, 'unit')} of the last place" if most else ""
+    return f"Every value of every run was right{within}."
+
+
+def _latency_facts(runs: Sequence[LabeledRun]) -> list[Fact]:
+    """States the fastest and the slowest run; on several links those of each, which no link compares."""
+    links: dict[str, list[LabeledRun]] = {}
+    for run in runs:
+        links.setdefault(run.result.link.name, []).append(run)
+    ordered = {link: sorted(found, key=_median_s) for link, found in links.items()}
+    if len(links) > 1:
+        return [
+            Fact(
+                f"online on {link}",
+                span_text(_median_s(found[0]), _median_s(found[-1])),
+                f"Fastest: {found[0].label}. Slowest: {found[-1].label}.",
+            )
+            if len(found) > 1
+            else Fact(f"online on {link}", seconds(_median_s(found[0])), f"{found[0].label}.")
+            for link, found in ordered.items()
+        ]
+    (found,) = ordered.values()
+    interval = interval_text(found[0].result.online.latency_s)
+    return [
+        Fact("fastest online", seconds(_median_s(found[0])), f"{found[0].label}; {interval}."),
+        Fact("slowest online", seconds(_median_s(found[-1])), f"{found[-1].label}."),
+    ]
+
+
+def _median_s(run: LabeledRun) -> float:
+    return run.result.online.latency_s.median
+
+
+_SETTINGS: dict[str, Callable[[LabeledRun], str]] = {
+    "network": lambda run: run.network,
+    "protocol": lambda run: run.result.protocol,
+    "mode": lambda run: run.result.mode,
+    "link": lambda run: run.result.link.name,
+}
+_FIGURES = (
+    *("answer", "online", "confidence 95 %", "times floor", "offline", "first inference"),
+    *("sent online", "sent offline", "ReLUs"),
+)
+
+
 def _table(runs: Sequence[LabeledRun]) -> PageTable:
-    columns = (
-        *("run", "answer", "online", "confidence 95 %", "times floor", "offline", "first inference"),
-        *("sent online", "sent offline", "ReLUs", "network", "protocol", "link"),
-    )
-    return PageTable("Every run", columns, tuple(_row(run) for run in runs))
+    """Returns one row per run. The settings stand first, except those that every label says already."""
+    settings = {
+        name: write
+        for name, write in _SETTINGS.items()
+        if not all({write(run), f"{name} {write(run)}"} & set(label_parts(run.label)) for run in runs)
+    }
+    rows = tuple((run.label, *(write(run) for write in settings.values()), *_figures(run)) for run in runs)
+    return PageTable("Every run", ("run", *settings, *_FIGURES), rows)
 
 
-def _row(run: LabeledRun) -> tuple[str, ...]:
+def _figures(run: LabeledRun) -> tuple[str, ...]:
     result, interval = run.result, run.result.online.latency_s.interval
     return (
-        run.label,
         verdict(result)[0],
         seconds(result.online.latency_s.median),
         "-" if interval is None else span_text(*interval),
@@ -150,9 +192,6 @@ def _row(run: LabeledRun) -> tuple[str, ...]:
         byte_count(_both(result.online.bytes)),
         byte_count(_both(result.offline.bytes)),
         f"{result.network.relu_count:,}",
-        result.network.name,
-        f"{result.protocol}, mode {result.mode}",
-        result.link.name,
     )
 
 

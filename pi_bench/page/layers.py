@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pi_bench.page.parts import PageTable, Plot, Section
 from pi_bench.page.runs import LabeledRun
-from pi_bench.page.specs import Encoding, bars_of_runs, layer, quantity, rounded, series, tooltip
+from pi_bench.page.specs import Encoding, bars_of_runs, layer, quantity, rounded, series, tooltip, with_prefix
 from pi_bench.page.theme import ALARM, SERIES
 from pi_bench.report.documents.latency import MeasuredLayer
 from pi_bench.report.floor import layer_floors_s
@@ -34,6 +34,8 @@ def section(runs: Sequence[LabeledRun]) -> Section:
             "single layers do not add up exactly.",
             "To the left of 0 stands hidden work: the server computes it while the client does not wait for "
             "it, so it is no part of the latency.",
+            "The floor of a layer includes the travel of its message. The client may wait for it in a later "
+            "layer, so a layer can take less time than its floor.",
         ),
         plots=tuple(_plot(run, choice=run.label) for run in runs),
     )
@@ -97,7 +99,7 @@ def _spec(rows: Sequence[LayerTime[MeasuredLayer]], labels: Sequence[str]) -> En
     kinds = [kind for kind in _KINDS if kind in shown]
     color = series("kind", kinds, [_COLORS[_KINDS.index(kind)] for kind in kinds])
     x = quantity("to_s", "time of the layer", "s")
-    x["axis"]["labelExpr"] = "format(abs(datum.value), '~s') + 's'"  # hidden work is drawn to the left
+    x["axis"]["labelExpr"] = with_prefix("abs(datum.value)", "s")  # hidden work is drawn to the left
     first = {**quantity("from_s", "time of the layer", "s"), "axis": x["axis"]}
     tick = {"type": "tick", "thickness": 3, "size": 16}
     return bars_of_runs(

@@ -29,7 +29,7 @@ def section(runs: Sequence[LabeledRun]) -> Section:
         words=(
             "Bars are medians of the timed runs. The black line is the interval of the median (confidence "
             "95 %), or the middle half of the runs where fewer than 6 were timed. The red tick is the floor: "
-            "no run on that machine and link can be faster.",
+            "no whole run on that machine and link can be faster.",
             "The two plots have different axes.",
         ),
         plots=(_plot(runs, "online"), _plot(runs, "offline")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +12,9 @@ from pi_bench.report.documents.latency import Result
 from pi_bench.report.quantities import counted
 
 _SEPARATOR = " · "
+_DIGEST_CHARACTERS = 8
+_NETWORK_KEYS = 3  # the name, the inputs and the ReLUs
+_Key = tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class LabeledRun:
     Attributes:
         number: its place on the page, from 1.
         label: a text that no other run of the page has.
+        network: the name of its network, which networks with other ReLUs or programs do not have.
 
     ```python
     def print_labels(runs: list[LabeledRun]) -> None:
@@ -30,6 +34,7 @@ class LabeledRun:
 
     number: int
     label: str
+    network: str
     result: Result
 
 
@@ -37,35 +42,98 @@ def labeled_runs(results: Sequence[NamedResult]) -> list[LabeledRun]:
     """Labels every run with its network and with each setting in which the runs differ.
 
     A beginning that the names of all networks share, up to a hyphen, becomes an ellipsis. Runs that have
-    everything in common get the names under which they were given, or numbers.
+    everything in common get the parts in which the names of their files differ, or numbers.
 
     >>> labeled_runs([])
     []
     """
-    shared = shared_beginning([each.result.network.name for each in results])
-    fields = [
-        values
-        for values in ([write(each.result) for each in results] for write in _FIELDS)
-        if len(set(values)) > 1
-    ]
-    networks = [_shortened(each.result.network.name, shared) for each in results]
+    found = [each.result for each in results]
+    networks = network_names(found)
+    shared = shared_beginning([each.network.name for each in found])
+    settings = [[write(each) for each in found] for write in _FIELDS]
+    fields = [*(values for values in settings if len(set(values)) > 1), _options(found)]
     labels = [
-        _SEPARATOR.join([networks[number], *(values[number] for values in fields)])
-        for number in range(len(results))
+        _SEPARATOR.join(
+            [_shortened(network, shared), *(values[number] for values in fields if values[number])]
+        )
+        for number, network in enumerate(networks)
     ]
-    for suffixes in (
-        [printable(each.name) for each in results],
-        [f"#{number + 1}" for number in range(len(results))],
-    ):
-        counts = Counter(labels)
-        labels = [
-            f"{label}{_SEPARATOR}{suffix}" if counts[label] > 1 else label
-            for label, suffix in zip(labels, suffixes, strict=True)
-        ]
+    labels = _told_apart(labels, lambda alike: _differences([printable(results[at].name) for at in alike]))
+    labels = _told_apart(labels, lambda alike: [f"#{at + 1}" for at in alike])
     return [
-        LabeledRun(number, label, each.result)
-        for number, (label, each) in enumerate(zip(labels, results, strict=True), start=1)
+        LabeledRun(number, label, network, result)
+        for number, (label, network, result) in enumerate(zip(labels, networks, found, strict=True), start=1)
     ]
+
+
+def network_names(results: Sequence[Result]) -> list[str]:
+    """Names the network of each run, with its ReLUs or its digest where several networks have the name.
+
+    ```python
+    def network_count(results: list[Result]) -> int:
+        return len(set(network_names(results)))
+    ```
+    """
+    relu_counts: dict[_Key, set[int]] = defaultdict(set)
+    digests: dict[_Key, set[str]] = defaultdict(set)
+    for each in results:
+        relu_counts[_batch(each)].add(each.network.relu_count)
+        digests[_settings(each)].add(each.network.digest)
+    alike = {key[:_NETWORK_KEYS] for key, found in digests.items() if len(found) > 1}
+    return [
+        each.network.name
+        + (f" ({each.network.relu_count:,} ReLUs)" if len(relu_counts[_batch(each)]) > 1 else "")
+        + (f" {each.network.digest[:_DIGEST_CHARACTERS]}" if _settings(each)[:_NETWORK_KEYS] in alike else "")
+        for each in results
+    ]
+
+
+def _batch(result: Result) -> _Key:
+    return result.network.name, result.network.input_count
+
+
+def _settings(result: Result) -> _Key:
+    """Returns what the runs of one digest share: the network, and what decides how layers are fused."""
+    network = result.network
+    if network.fusion is None:
+        return (*_batch(result), network.relu_count)
+    return (*_batch(result), network.relu_count, result.protocol, result.mode, result.link.name)
+
+
+def _told_apart(labels: Sequence[str], suffixes_of: Callable[[Sequence[int]], Sequence[str]]) -> list[str]:
+    """Adds suffixes to the labels that several runs have.
+
+    Args:
+        suffixes_of: returns the suffixes of runs with one label; empty for none.
+    """
+    places: dict[str, list[int]] = defaultdict(list)
+    for at, label in enumerate(labels):
+        places[label].append(at)
+    found = list(labels)
+    for label, alike in places.items():
+        if len(alike) > 1:
+            for at, suffix in zip(alike, suffixes_of(alike), strict=True):
+                found[at] = f"{label}{_SEPARATOR}{suffix}" if suffix else label
+    return found
+
+
+def _differences(names: Sequence[str]) -> list[str]:
+    """Cuts off what the names share at both ends, up to hyphens. Settings of a sweep stand there."""
+    if len(set(names)) == 1:
+        return [""] * len(names)
+    begin = len(shared_beginning(names))
+    rest = [name[begin:] for name in names]
+    end = len(shared_beginning([name[::-1] for name in rest]))
+    return [name[: len(name) - end] for name in rest]
+
+
+def label_parts(label: str) -> list[str]:
+    """Divides a label into the network and the settings that it names.
+
+    >>> label_parts("resnet18 · fss · lan")
+    ['resnet18', 'fss', 'lan']
+    """
+    return label.split(_SEPARATOR)
 
 
 def shared_beginning(names: Sequence[str]) -> str:
@@ -101,18 +169,32 @@ def link_name(result: Result) -> str:
     return result.link.name
 
 
-def _options(result: Result) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(result.options.items()))
+def _options(results: Sequence[Result]) -> list[str]:
+    """Writes the options of each run that differ between runs of its protocol.
+
+    Protocols have different options, which tell nothing that the names of the protocols do not tell.
+    """
+    known: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for each in results:
+        for name, value in each.options.items():
+            known[each.protocol, name].add(str(value))
+    return [
+        ", ".join(
+            f"{name.replace('_', ' ')} {value}"
+            for name, value in sorted(each.options.items())
+            if len(known[each.protocol, name]) > 1
+        )
+        for each in results
+    ]
 
 
 _FIELDS: tuple[Callable[[Result], str], ...] = (
     lambda result: result.protocol,
-    lambda result: f"mode {result.mode}",
-    _options,
     link_name,
+    lambda result: f"mode {result.mode}",
     lambda result: counted(result.environment.threads, "thread"),
     lambda result: counted(result.network.input_count, "input"),
     lambda result: "fused" if result.network.fusion is not None else "not fused",
     lambda result: result.environment.cpu_model,
 )
-"""The settings that may tell runs apart, beside the network."""
+"""The settings that may tell runs apart, beside the network and the options of its protocol."""

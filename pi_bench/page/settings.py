@@ -59,7 +59,7 @@ def group_names(results: Sequence[Result]) -> list[str]:
 
 def _network(run: LabeledRun) -> str:
     count = run.result.network.input_count
-    return run.result.network.name if count == 1 else f"{run.result.network.name} ({count:,} inputs)"
+    return run.network if count == 1 else f"{run.network} ({count:,} inputs)"
 
 
 def _time_s(run: LabeledRun, phase: str) -> float:

@@ -18,6 +18,8 @@ _GROUPED_STEP = 14
 _FRAME: Encoding = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
 """The width is that of the page. The height is that of the bars, and axes and legends come on top of it."""
 _POINT_HEIGHT = 300
+_SHORT_LABEL = "truncate(datum.label, 40, 'center', '…')"
+"""Shortens a long name in its middle, because runs differ at the ends of their labels."""
 _DIGITS = 6
 _FULL_DECADES = 2
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
@@ -40,15 +42,24 @@ def quantity(field: str, title: str, unit: str, *, zero: bool = True) -> Encodin
         zero: whether the axis begins at 0.
 
     >>> quantity("online_s", "online latency", "s")["axis"]["labelExpr"]
-    "format(datum.value, '~s') + 's'"
+    "replace(format(datum.value, '~s'), 'µ', 'u') + 's'"
     """
     return {
         "field": field,
         "type": "quantitative",
         "title": title,
         "scale": {"zero": zero},
-        "axis": {"labelExpr": f"format(datum.value, '~s') + '{unit}'", "tickCount": 5},
+        "axis": {"labelExpr": with_prefix("datum.value", unit), "tickCount": 5},
     }
+
+
+def with_prefix(expression: str, unit: str) -> str:
+    """Returns the expression of Vega that writes a value with an SI prefix and its unit, as tables do.
+
+    >>> with_prefix("datum.value", "B")
+    "replace(format(datum.value, '~s'), 'µ', 'u') + 'B'"
+    """
+    return f"replace(format({expression}, '~s'), 'µ', 'u') + '{unit}'"
 
 
 def logarithmic(field: str, title: str, unit: str, values: Sequence[float]) -> Encoding:
@@ -85,7 +96,7 @@ def names(labels: Sequence[str], field: str = "run") -> Encoding:
         "type": "nominal",
         "title": None,
         "scale": {"domain": list(labels)},
-        "axis": {"grid": False, "labelOverlap": False},
+        "axis": {"grid": False, "labelOverlap": False, "labelExpr": _SHORT_LABEL},
     }
 
 

@@ -49,7 +49,7 @@ def test_latency_verifies_predicts_and_says_what_the_protocol_is(
     assert f"{result['network']['relu_count']:,} activations use shared tables" in gadgets
     text, warned = capsys.readouterr()
     words = " ".join(text.split())
-    assert words.count(CAVEAT) == 1 and CAVEAT not in warned and gadgets in words
+    assert words.count(CAVEAT) == 1 == words.count("outside") and CAVEAT not in warned and gadgets in words
     assert f"OTs and shared tables of the {result['network']['relu_count']:,} ReLUs" in words
 
 
@@ -87,4 +87,5 @@ def test_micro_times_its_steps(tmp_path: Path) -> None:
     target = tmp_path / "micro.json"
     assert main(["micro", "fss", "--count", "320", "--threads", "1", "--json", str(target)]) == 0
     names = [row["case"] for row in json.loads(target.read_text())["results"]]
-    assert len(names) == 12 and any("evaluate" in name for name in names)
+    assert sum("offline" in name for name in names) == 2  # a whole phase at each party
+    assert len(names) == 14 and any("evaluate" in name for name in names)

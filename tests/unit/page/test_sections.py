@@ -20,6 +20,7 @@ from pi_bench.page.runs import labeled_runs
 from pi_bench.page.theme import DARK, LIGHT
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.layer_time import layer_times
+from pi_bench.report.quantities import seconds, span_text
 from tests.unit.page.stored_runs import inputs_of, latency_fields, scored, several, variant
 
 RESULT = msgspec.convert(latency_fields(), Result)
@@ -117,6 +118,78 @@ def test_no_two_runs_have_one_label(drawn: list[tuple[str, str, str]]) -> None:
     ]
     labels = [run.label for run in labeled_runs(results)]
     assert len(set(labels)) == len(labels)
+
+
+def labels_of(*documents: dict[str, Any]) -> list[str]:
+    return [run.label for run in labeled_runs(inputs_of(*documents).results)]
+
+
+def test_a_label_names_an_option_only_where_runs_of_one_protocol_differ_in_it() -> None:
+    documents = [variant(protocol=protocol, link=link) for protocol in ("a", "b") for link in ("lan", "wan")]
+    for document in documents:
+        document["options"] = {"plan": "compute", "chunk": 1} if document["protocol"] == "a" else {"keys": 2}
+    assert labels_of(*documents) == [
+        f"resnet18-cifar100-12288 · {protocol} · {link}" for protocol in "ab" for link in ("lan", "wan")
+    ]
+    documents[1]["options"]["chunk"] = 4
+    assert [label.rpartition(" · ")[2] for label in labels_of(*documents)] == [
+        "chunk 1",
+        "chunk 4",
+        "lan",
+        "wan",
+    ]
+
+
+def test_two_networks_of_one_name_are_two_networks() -> None:
+    documents = [
+        variant(name="Net", link=link, relu_count=relu_count)
+        for relu_count in (100, 2000)
+        for link in ("lan", "wan")
+    ]
+    settings = sections(*documents)["settings"].plots[0]
+    assert settings.words == "2 networks under 1 protocol and 2 links."
+    assert [row[0] for row in settings.table.rows] == ["Net (100 ReLUs)", "Net (2,000 ReLUs)"]
+    assert not any("/" in cell for row in settings.table.rows for cell in row)
+    for document, first in zip(documents, "aabb", strict=True):
+        document["network"].update(relu_count=100, digest=64 * first)
+    assert labels_of(*documents) == [f"Net {8 * first} · {link}" for first in "ab" for link in ("lan", "wan")]
+    same = {"before": 1, "after": 1}
+    predicted = {"online_s": same, "offline_bytes": same}
+    fusion = {"operators": [], "dissolved": [], "kept": [], "predicted": predicted}
+    digit = {"lan": "a", "wan": "b"}
+    for document in documents:  # a fused network is another program on another link, yet the same network
+        document["network"].update(fusion=fusion, digest=64 * digit[document["link"]["name"]])
+    assert {row[0] for row in sections(*documents)["settings"].plots[0].table.rows} == {"Net"}
+
+
+def test_runs_of_one_setting_are_told_apart_by_what_differs_in_their_files() -> None:
+    results = [
+        NamedResult(f"00{n}-{name}.pt-fss-lan-1-thread", RESULT) for n, name in ((3, "full"), (7, "cut"))
+    ]
+    assert [run.label.rpartition(" · ")[2] for run in labeled_runs(results)] == ["003-full.pt", "007-cut.pt"]
+
+
+def test_the_headline_has_one_card_per_link_and_the_settings_beside_the_run() -> None:
+    documents = [
+        variant(protocol=protocol, link=link, factor=factor)
+        for link, protocol, factor in (("lan", "delphi", 1), ("lan", "fss", 2), ("wan", "fss", 9))
+    ]
+    headline = sections(*documents)["headline"]
+    assert (
+        headline.facts[0].note
+        == "Every value of every run was right, exactly or within 1 unit of the last place."
+    )
+    cards = {fact.term: (fact.value, fact.note) for fact in headline.facts}
+    name, median_s = "resnet18-cifar100-12288", RESULT.online.latency_s.median
+    assert cards["online on lan"] == (
+        span_text(median_s, 2 * median_s),
+        f"Fastest: {name} · delphi · lan. Slowest: {name} · fss · lan.",
+    )
+    assert cards["online on wan"] == (seconds(9 * median_s), f"{name} · fss · wan.")
+    assert headline.tables[0].columns[:3] == ("run", "mode", "answer")  # labels say all else
+    alone = sections(variant())["headline"].tables[0]
+    assert alone.columns[:4] == ("run", "protocol", "mode", "link")
+    assert alone.rows[0][1:4] == ("delphi", "windowed", "loopback")
 
 
 @given(st.lists(st.tuples(st.integers(0, 9).map(float), st.integers(0, 9).map(float)), max_size=12))
