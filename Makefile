@@ -7,12 +7,14 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 TORCH := torch==2.13.0
 STAMP := $(VENV)/.installed
 PEERS := build/peers
+# Only an editable install has this file: `pip install .` puts a copy of the package in its place.
+EDITABLE := $(wildcard $(VENV)/lib/python3*/site-packages/_editable_skbc_pi_bench.py)
 NATIVE := $(shell find native -type f) CMakeLists.txt pyproject.toml
 
 # The suite starts hundreds of processes, which would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup demo test test-quick fuzz native-test bench bench-peers proof lint docs clean
+.PHONY: setup demo test test-quick fuzz native-test bench bench-peers proof lint docs clean FORCE
 
 setup: $(STAMP)
 
@@ -20,7 +22,7 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # Without build isolation, so that a changed kernel is compiled and not all of them.
-$(STAMP): $(NATIVE) | $(BIN)/python
+$(STAMP): $(NATIVE) $(if $(EDITABLE),,FORCE) | $(BIN)/python
 	@echo "setting up $(VENV): dependencies and the native code, a few minutes the first time"
 	$(PIP) install scikit-build-core pybind11 ninja
 	PATH=$(abspath $(BIN)):$$PATH $(PIP) install --no-build-isolation $(TORCH) --editable ".[torch,test]"

@@ -23,7 +23,8 @@ class Target:
 
     @property
     def per_unit(self) -> float:
-        return {"ns": 1e9, "ms": 1e3, "s": 1.0, "B": 1.0, "GB": 1e-9, "times": 1.0}[self.unit]
+        factors = {"ns": 1e9, "ms": 1e3, "s": 1.0, "B": 1.0, "MB": 1e-6, "GB": 1e-9, "times": 1.0, "%": 100.0}
+        return factors[self.unit]
 
 
 def _targets() -> dict[str, Target]:
@@ -52,6 +53,12 @@ def _targets() -> dict[str, Target]:
         title = f"online server to client per ReLU, 11 labels, --label-chunk {chunk}"
         found[f"online-bytes-chunk-{chunk}"] = Target(title, limit, "B")
     found["sweep-overhead"] = Target("a sweep of four cells, over the same calls of latency", 1.05, "times")
+    found["report-write"] = Target("page of 50 runs, written", 5, "s")
+    found["report-bytes"] = Target("page of 50 runs, size", 3, "MB")
+    found["report-first-plot"] = Target("page of 50 runs, first plot in Chromium", 1, "s")
+    for protocol in ("delphi", "fss", "null"):
+        title = f"trace of {protocol}, 12,288 ReLUs, unaccounted part of a phase"
+        found[f"trace-{protocol}"] = Target(title, 3, "%")
     found["null-12288"] = Target("all but cryptography (null), 12,288 ReLUs", 2, "ms")
     return found
 

@@ -15,6 +15,7 @@ from .networks.minionn import Minionn
 from .networks.mobilenet_v1 import MobileNetV1
 from .networks.mobilenet_v2 import MobileNetV2
 from .networks.polynomial import place_polynomials
+from .networks.removed_relu import remove_relus
 from .networks.resnet import ResNet
 from .networks.sphynx import Sphynx
 from .networks.vgg import Vgg
@@ -51,6 +52,7 @@ def build(recipe: Recipe, device: torch.device | str = "cpu") -> nn.Module:
         module = _NETWORKS[recipe.family](recipe)
         if recipe.kept_relus is not None:
             mask_relus(module, recipe.relu_shapes(), recipe.masks)
-        place_polynomials(module, recipe.polynomial_layers(), recipe.polynomial_degree)
+        place_polynomials(module, recipe.polynomial_layers())
+        remove_relus(module, recipe.identity_layers())
         module.eval()
         return module if recipe.merged is None else merge(module, recipe)

@@ -121,12 +121,13 @@ def require_full(recipe: Recipe) -> None:
     """Checks that `recipe` is a baseline, because a reduction starts from all ReLUs.
 
     Raises:
-        ModelError: The recipe is culled, thinned, masked or merged.
+        ModelError: The recipe is culled, thinned, masked or merged, or layers are without ReLU.
 
     >>> from pi_bench.models import load_recipe
     >>> require_full(load_recipe("resnet18-cifar100-557056"))
     """
-    if recipe.culled_stages or recipe.thinned_stages or recipe.kept_relus is not None or recipe.merged:
+    reduced = (recipe.culled_stages, recipe.thinned_stages, recipe.merged, recipe.identities)
+    if any(reduced) or recipe.kept_relus is not None:
         raise ModelError(
             f"recipe {recipe.name} is culled, thinned, masked or merged already: "
             "start from the network with all its ReLUs"

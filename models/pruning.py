@@ -1,7 +1,7 @@
-"""l1-norm filter pruning (Li et al., ICLR 2017): the structured baseline that SNL is compared with.
+"""Filter pruning (Li et al., ICLR 2017): the structured baseline that SNL is compared with.
 
-The filters with the smallest sums of absolute weights are removed, with their ReLUs and the weights that read
-them in the next layer. The result is the same network with a smaller alpha.
+The filters that a criterion ranks lowest (`filter_criteria`) are removed, with their ReLUs and the weights
+that read them in the next layer. The result is the same network with a smaller alpha.
 
 In a residual block the first convolution is pruned by its own filters. The channels of the residual
 stream are chosen where it gets its shape, by the stem's filters or the shortcut's, and are the same for
@@ -11,15 +11,16 @@ all blocks of the stage (section 3.3 of the paper).
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-import torch
 from torch import Tensor
 
 from pi_bench.errors import ModelError, UsageError
 
+from .counted_layers import OperatorKind
 from .criticality import base_name, require_full
 from .families.resnet import ResNetRecipe
+from .filter_criteria import largest_filters
 from .recipe import Recipe
 from .recipe_schema import parse_recipe
 from .recipe_writing import format_recipe
@@ -28,8 +29,11 @@ _PRUNABLE = ("basic", "projection", 2)
 _NORM_KEYS = ("weight", "bias", "running_mean", "running_var")
 
 
-def pruned_recipe(base: Recipe, budget: int) -> Recipe:
+def pruned_recipe(base: Recipe, budget: int, criterion: str = "l1") -> Recipe:
     """Returns the widest network of the shape of `base` with at most `budget` ReLUs.
+
+    Args:
+        criterion: the criterion in the network's name. It does not change the shape.
 
     Raises:
         ModelError: Filters of this network cannot be pruned.
@@ -46,7 +50,7 @@ def pruned_recipe(base: Recipe, budget: int) -> Recipe:
         )
     for recipe in narrower:
         if recipe.relu_count <= budget:
-            name = f"{base_name(base)}-l1-{recipe.relu_count}"
+            name = f"{base_name(base)}-{criterion}-{recipe.relu_count}"
             return parse_recipe(format_recipe(dataclasses.replace(recipe, name=name)), name)
     least = min((recipe.relu_count for recipe in narrower), default=base.relu_count)
     raise UsageError(f"--budget {budget}: {least} is the least for {base.name}, with one filter per layer")
@@ -82,8 +86,73 @@ def _narrower(base: Recipe) -> list[Recipe]:
     ]
 
 
-def pruned_state(state: Mapping[str, Tensor], base: Recipe, pruned: Recipe) -> dict[str, Tensor]:
+def chosen_layers(base: Recipe, pruned: Recipe) -> Iterator[tuple[str, int]]:
+    """Yields path and number of filters to keep of each convolution whose weights choose filters, in order.
+
+    These are the first convolution of each block, and the stem and the shortcuts, which choose the channels
+    of the residual stream.
+
+    >>> from pi_bench.models import load_recipe
+    >>> base = load_recipe("resnet18-cifar100-557056")
+    >>> list(chosen_layers(base, pruned_recipe(base, 300_000)))[:3]
+    [('stem.conv', 34), ('stages.0.0.conv1', 34), ('stages.0.1.conv1', 34)]
+    """
+    yield "stem.conv", pruned.scaled_widths[0]
+    for path, stage, reshapes in _blocks(base):
+        if reshapes:
+            yield f"{path}.shortcut.conv", pruned.scaled_widths[stage]
+        yield f"{path}.conv1", pruned.scaled_widths[stage]
+
+
+def kept_filters(
+    state: Mapping[str, Tensor], base: Recipe, pruned: Recipe, criteria: Mapping[str, str] | str
+) -> dict[str, Tensor]:
+    """Returns the filters that stay, as ascending indices, by the path of each of `chosen_layers`.
+
+    Args:
+        state: the weights of `base`.
+        criteria: the criterion of each layer by its path, or one for all layers.
+
+    >>> from pi_bench.models import load_recipe, narrowed
+    >>> from pi_bench.models.building import build
+    >>> base = narrowed(load_recipe("resnet18-cifar100-557056"), 0.125)
+    >>> kept = kept_filters(build(base).state_dict(), base, pruned_recipe(base, 40_000), "l2")
+    >>> len(kept["stem.conv"])
+    4
+    """
+    return {
+        path: largest_filters(
+            state[f"{path}.weight"], count, criteria if isinstance(criteria, str) else criteria[path]
+        )
+        for path, count in chosen_layers(base, pruned)
+    }
+
+
+def norm_choices(base: Recipe) -> dict[str, str]:
+    """Returns the layer of `chosen_layers` that chooses the channels of each batch norm, by their paths.
+
+    >>> from pi_bench.models import load_recipe
+    >>> found = norm_choices(load_recipe("resnet18-cifar100-557056"))
+    >>> found["stages.1.1.bn1"], found["stages.1.1.bn2"]
+    ('stages.1.1.conv1', 'stages.1.0.shortcut.conv')
+    """
+    found = {"stem.bn": "stem.conv"}
+    stream = "stem.conv"
+    for path, _, reshapes in _blocks(base):
+        if reshapes:
+            stream = f"{path}.shortcut.conv"
+            found[f"{path}.shortcut.bn"] = stream
+        found |= {f"{path}.bn1": f"{path}.conv1", f"{path}.bn2": stream}
+    return found
+
+
+def pruned_state(
+    state: Mapping[str, Tensor], base: Recipe, pruned: Recipe, criteria: Mapping[str, str] | str = "l1"
+) -> dict[str, Tensor]:
     """Returns the weights `state` of `base` without the filters that `pruned` does not have.
+
+    Args:
+        criteria: the criterion of each of `chosen_layers` by its path, or one for all layers.
 
     >>> from pi_bench.models import load_recipe, narrowed
     >>> from pi_bench.models.building import build
@@ -93,26 +162,28 @@ def pruned_state(state: Mapping[str, Tensor], base: Recipe, pruned: Recipe) -> d
     >>> state["stem.conv.weight"].shape
     torch.Size([4, 3, 3, 3])
     """
-    left = dict(state)
-    stream = _largest(state["stem.conv.weight"], pruned.scaled_widths[0])
+    left, kept = dict(state), kept_filters(state, base, pruned, criteria)
+    stream = kept["stem.conv"]
     _keep_filters(left, "stem", "conv", "bn", stream)
-    for stage, (count, width) in enumerate(zip(base.blocks, pruned.scaled_widths, strict=True)):
-        for block in range(count):
-            path, before = f"stages.{stage}.{block}", stream
-            if f"{path}.shortcut.conv.weight" in state:
-                stream = _largest(state[f"{path}.shortcut.conv.weight"], width)
-                _keep_filters(left, f"{path}.shortcut", "conv", "bn", stream, before)
-            inner = _largest(state[f"{path}.conv1.weight"], width)
-            _keep_filters(left, path, "conv1", "bn1", inner, before)
-            _keep_filters(left, path, "conv2", "bn2", stream, inner)
+    for path, _, reshapes in _blocks(base):
+        before = stream
+        if reshapes:
+            stream = kept[f"{path}.shortcut.conv"]
+            _keep_filters(left, f"{path}.shortcut", "conv", "bn", stream, before)
+        inner = kept[f"{path}.conv1"]
+        _keep_filters(left, path, "conv1", "bn1", inner, before)
+        _keep_filters(left, path, "conv2", "bn2", stream, inner)
     left["classifier.weight"] = state["classifier.weight"][:, stream]
     return {name: value.clone() for name, value in left.items()}
 
 
-def _largest(weight: Tensor, count: int) -> Tensor:
-    """Returns the `count` filters of `weight` (out, in, k, k) with the largest l1 norms, in their order."""
-    norms = weight.abs().sum(dim=(1, 2, 3))
-    return torch.argsort(norms, descending=True, stable=True)[:count].sort().values
+def _blocks(base: Recipe) -> Iterator[tuple[str, int, bool]]:
+    """Yields path, stage (from 0) and whether there is a convolution on the shortcut, of each block."""
+    shortcuts = {layer.path for layer in base.sketch() if layer.kind is OperatorKind.SHORTCUT}
+    for stage, count in enumerate(base.blocks):
+        for block in range(count):
+            path = f"stages.{stage}.{block}"
+            yield path, stage, f"{path}.shortcut.conv" in shortcuts
 
 
 def _keep_filters(

@@ -9,8 +9,10 @@ and which of its ReLUs DeepReDuce keeps (sections 3.1 to 3.3):
 - masks keep `kept_relus` of the ReLUs that are then left, chosen one by one or channel by channel (SNL,
   Cho et al., ICML 2022). The weights hold the masks, because training decides which ReLUs stay;
 - `merged` says how far adjacent linear layers are merged into larger convolutions (`merging.extents`);
-- polynomials of degree 2 or 3 replace ReLU in the layers that `polynomials` names (DELPHI). In a mixture
-  (SAFENet), the fraction `polynomial_relu_fraction` of each layer's channels keeps ReLU;
+- polynomials of degree 2 or 3 replace ReLU in the layers that `polynomials` names (DELPHI), and cubics in
+  those that `cubics` names. In a mixture (SAFENet), the fraction `polynomial_relu_fraction` of each layer's
+  channels keeps ReLU;
+- the layers that `identities` names have no ReLU;
 - channel scaling multiplies every width by `alpha`, feature-map scaling by `rho` multiplies the stem's
   stride by ``int(1 // rho)`` (the input keeps its size).
 
@@ -23,16 +25,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
 from pi_bench.shape import Shape
 
 from . import recipe_keys
 from .counted_layers import BlockPlace, CountedLayer, OperatorKind, Sketch
+from .layer_patterns import LAYER_KEYS, matches, unfit_patterns
 from .recipe_keys import Key
 
-POLYNOMIAL_KEYS = ("polynomials", "polynomial_degree", "polynomial_relu_fraction")
+_CUBIC = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class Recipe(ABC):
     polynomials: tuple[str, ...] = ()  # patterns of ReLU layers' paths
     polynomial_degree: int = 2
     polynomial_relu_fraction: float = 0.0
+    cubics: tuple[str, ...] = ()  # as `polynomials`, of degree 3
+    identities: tuple[str, ...] = ()  # as `polynomials`, of layers without an activation
     published: Published | None = None
 
     @abstractmethod
@@ -156,25 +160,44 @@ class Recipe(ABC):
 
     def layers(self) -> list[CountedLayer]:
         """Returns every operator with its shape, parameters and multiply-accumulates, in order."""
-        return [self._activated(layer) for layer in self.sketch()]
+        return [
+            self._activated(layer)
+            for layer in self.sketch()
+            if layer.kind is not OperatorKind.RELU or not matches(layer.path, self.identities)
+        ]
 
     def _activated(self, layer: CountedLayer) -> CountedLayer:
         """Returns `layer`, with polynomials if it is a ReLU layer in which the recipe has some."""
-        if layer.kind is not OperatorKind.RELU or not self._has_polynomials(layer):
+        degree = self._degree(layer.path)
+        if layer.kind is not OperatorKind.RELU or not degree:
             return layer
         channels = layer.shape[0]
         polynomials = channels - round(self.polynomial_relu_fraction * channels)
-        parameters = (self.polynomial_degree + 1) * channels
+        parameters = (degree + 1) * channels
         return replace(layer, polynomial_channels=polynomials, parameter_count=parameters)
 
-    def _has_polynomials(self, layer: CountedLayer) -> bool:
-        return any(fnmatchcase(layer.path, pattern) for pattern in self.polynomials)
+    def _degree(self, path: str) -> int:
+        """Returns the degree of the polynomials of a ReLU layer, or 0."""
+        if matches(path, self.cubics):
+            return _CUBIC
+        return self.polynomial_degree if matches(path, self.polynomials) else 0
 
-    def polynomial_layers(self) -> Iterator[tuple[str, Shape, int]]:
-        """Yields path, shape and number of channels with ReLU of every layer that has polynomials."""
+    @property
+    def has_polynomials(self) -> bool:
+        """Whether polynomials replace ReLUs in some layers."""
+        return bool(self.polynomials or self.cubics)
+
+    def polynomial_layers(self) -> Iterator[tuple[str, Shape, int, int]]:
+        """Yields path, shape, number of channels with ReLU, and degree of each layer with polynomials."""
         for layer in self.layers():
             if layer.polynomial_channels:
-                yield layer.path, layer.shape, layer.shape[0] - layer.polynomial_channels
+                relu_channels = layer.shape[0] - layer.polynomial_channels
+                yield layer.path, layer.shape, relu_channels, self._degree(layer.path)
+
+    def identity_layers(self) -> list[str]:
+        """Returns the paths of the ReLU layers that `identities` removes, in order."""
+        relus = (layer.path for layer in self.sketch() if layer.kind is OperatorKind.RELU)
+        return [path for path in relus if matches(path, self.identities)]
 
     def relu_shapes(self) -> Iterator[tuple[str, Shape]]:
         """Yields path and shape (channels, height, width) of every ReLU layer that is kept, in order.
@@ -231,6 +254,8 @@ class Recipe(ABC):
             "polynomials": recipe_keys.texts(),
             "polynomial_degree": recipe_keys.whole(2, 3, required=False),
             "polynomial_relu_fraction": recipe_keys.real(0, 0.99, required=False),
+            "cubics": recipe_keys.texts(),
+            "identities": recipe_keys.texts(),
         }
 
     def problems(self) -> Iterator[tuple[str, str]]:
@@ -245,10 +270,11 @@ class Recipe(ABC):
             yield "thinned_stages", f"names culled stages {both}: a stage is culled or thinned, not both"
         if self.thinned_stages and not self.can_thin:
             yield "thinned_stages", "must be empty: the ReLUs of this network do not come in pairs"
-        if self.polynomials and self.kept_relus is not None:
-            yield "polynomials", "does not go together with 'kept_relus': masks decide about ReLUs alone"
-        if self.polynomials and self.merged is not None:
-            yield "polynomials", "does not go together with 'merged': layers are merged where no ReLU lies"
+        for key in LAYER_KEYS:
+            if getattr(self, key) and self.kept_relus is not None:
+                yield key, "does not go together with 'kept_relus': masks decide about ReLUs alone"
+            if getattr(self, key) and self.merged is not None:
+                yield key, "does not go together with 'merged': layers are merged where no ReLU lies"
         if len(self.widths) != len(self.blocks):
             yield "widths", f"has {len(self.widths)} entries, 'blocks' has {len(self.blocks)}: one per stage"
         if self.merged is not None and not self.can_merge:
@@ -265,11 +291,8 @@ class Recipe(ABC):
         elif self.kept_relus is not None and self.kept_relus > self.maskable_count:
             yield "kept_relus", f"is {self.kept_relus}, the network has {self.maskable_count} without masks"
         else:
-            relus = [layer for layer in self.sketch() if layer.kind is OperatorKind.RELU]
-            for pattern in self.polynomials:
-                if not any(fnmatchcase(layer.path, pattern) for layer in relus):
-                    paths = ", ".join(layer.path for layer in relus)
-                    yield "polynomials", f"names {pattern!r}, which no ReLU layer matches: they are {paths}"
+            relus = [layer.path for layer in self.sketch() if layer.kind is OperatorKind.RELU]
+            yield from unfit_patterns(relus, {key: getattr(self, key) for key in LAYER_KEYS})
 
     def summary(self) -> dict[str, Any]:
         """Returns the recipe as JSON values, for `pi-bench export --list --json`."""
@@ -294,7 +317,9 @@ class Recipe(ABC):
             "merged": self.merged,
             "polynomials": list(self.polynomials),
             "polynomial_degree": self.polynomial_degree if self.polynomials else None,
-            "polynomial_relu_fraction": self.polynomial_relu_fraction if self.polynomials else None,
+            "polynomial_relu_fraction": self.polynomial_relu_fraction if self.has_polynomials else None,
+            "cubics": list(self.cubics),
+            "identities": list(self.identities),
             "polynomial_count": sum(layer.polynomial_count for layer in self.layers()),
             "published_accuracy_pct": published.accuracy_pct if published else None,
             "published_latency_s": published.latency_s if published else None,

@@ -116,7 +116,7 @@ def require_masks(module: nn.Module, recipe: Recipe) -> None:
     >>> recipe = load_recipe("minionn-cifar10-173056")
     >>> require_masks(build(recipe), recipe)
     """
-    wanted = sum(math.prod((count, *shape[1:])) for _, shape, count in recipe.polynomial_layers())
+    wanted = sum(math.prod((count, *shape[1:])) for _, shape, count, _ in recipe.polynomial_layers())
     found = polynomial_relu_count(module)
     if found != wanted:
         raise ModelError(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .recipe import POLYNOMIAL_KEYS, Recipe
+from .layer_patterns import LAYER_KEYS
+from .recipe import Recipe
 from .recipe_schema import SCHEMA_VERSION
 
 _PUBLISHED_KEYS = ("relu_count", "accuracy_pct", "latency_s", "source")
@@ -14,7 +15,7 @@ _PUBLISHED_KEYS = ("relu_count", "accuracy_pct", "latency_s", "source")
 def format_recipe(recipe: Recipe) -> str:
     """Returns TOML that `parse_recipe` reads as `recipe` again.
 
-    Every key is written, but those of masks, merging and polynomials only if the recipe has them.
+    Every key is written, but those of masks, merging, polynomials and identities only if the recipe has them.
 
     >>> from pi_bench.models import load_recipe, parse_recipe
     >>> recipe = load_recipe("resnet18-cifar100-12288")
@@ -25,8 +26,11 @@ def format_recipe(recipe: Recipe) -> str:
     left_out = {"kept_relus", "masks"} if recipe.kept_relus is None else set()
     if recipe.merged is None:
         left_out.add("merged")
+    left_out.update(key for key in LAYER_KEYS if not getattr(recipe, key))
     if not recipe.polynomials:
-        left_out.update(POLYNOMIAL_KEYS)
+        left_out.add("polynomial_degree")
+    if not recipe.has_polynomials:
+        left_out.add("polynomial_relu_fraction")
     keys = [key for key in recipe.schema() if key not in left_out]
     lines += [f"{key} = {_value(getattr(recipe, key))}" for key in keys]
     if recipe.published is not None:

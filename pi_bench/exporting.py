@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -46,6 +46,7 @@ def export(
     activation_bits: int | None = None,
     labels: Sequence[str] = (),
     name: str | None = None,
+    own_weights: Literal["given", "random"] | None = None,
     meta: Mapping[str, Any] | None = None,
 ) -> Graph:
     """Writes `module`, in its inference mode, to the model file `path`.
@@ -75,8 +76,10 @@ def export(
         labels: class names, one per output, or none.
         name: the name of the network in reports. By default it is the module's class. If that is as general
             as Sequential, it is the stem of the network's own file, or else of `path`.
-        meta: JSON values to keep in the file. ``{"random_weights": False}`` notes that the weights of the
-            module are trained ones; without it the reports say that they are unknown.
+        own_weights: where the weights of the module come from: ``"given"``, such as trained ones, or
+            ``"random"``. The model file notes it. The weights of a file are given, those of a module or a
+            program unknown by default.
+        meta: JSON values to keep in the file.
 
     Returns:
         The graph in the file, with calibrated ranges. Its `meta` has ``bits``, ``fidelity`` and
@@ -85,7 +88,8 @@ def export(
     Raises:
         ModelError: an operator cannot be lowered, or the values of a layer leave less than one bit of
             headroom. The message gives the path of the operator's module and a replacement.
-        UsageError: the bits, the fidelity or the percentile are impossible, or bits and a fidelity are given.
+        UsageError: the bits, the fidelity, the percentile or the origin of the weights are impossible, or
+            bits and a fidelity are given.
         InputError: the example input or the calibration inputs are no numbers, are all zero or do not fit
             the network, or the labels do not.
         OutputError: `path` cannot be written. An older file is still whole.
@@ -105,7 +109,9 @@ def export(
     choice = bit_choice(fidelity, weight_bits, activation_bits)
     if not 50 <= calibration_percentile <= 100:
         raise UsageError(f"calibration_percentile {calibration_percentile}: 50 to 100 are possible")
-    named_by = module if isinstance(module, str | os.PathLike) else path
+    is_file = isinstance(module, str | os.PathLike)
+    origin = _origin("given" if is_file and own_weights is None else own_weights)
+    named_by = module if is_file else path
     module = open_source(module)
     example = _batched(_example(module, calibration) if example_input is None else example_input)
     if calibration is None:
@@ -121,9 +127,9 @@ def export(
         raise InputError(
             f"{len(labels)} labels for {output_count} outputs: give one class name per output, or no labels"
         )
-    graph = lower(traced, example, name=name or network_name(module, Path(named_by).stem), labels=labels)
+    graph = lower(traced, example, name=name or network_name(module, Path(str(named_by)).stem), labels=labels)
     _check_equal(plain, graph, samples, len(example))
-    given = {**_notes_of_file(module, plain, samples, len(example)), **(meta or {})}
+    given = {**_notes_of_file(module, plain, samples, len(example)), **origin, **(meta or {})}
     inputs = "example input" if calibration is None else "given inputs"
     notes = _meta(graph, given, inputs, len(samples), calibration_percentile)
     if not samples.any():  # after all that is wrong with the network itself
@@ -138,6 +144,17 @@ def export(
     graph = dataclasses.replace(graph, meta=notes)
     save_model(graph, path)
     return graph
+
+
+def _origin(own_weights: str | None) -> dict[str, bool]:
+    """Returns the note of the model file on where its weights come from; none where it is unknown.
+
+    Raises:
+        UsageError: there is no such origin.
+    """
+    if own_weights not in (None, "given", "random"):
+        raise UsageError(f"own_weights cannot be {own_weights!r}; it can be 'given', 'random' or None")
+    return {} if own_weights is None else {"random_weights": own_weights == "random"}
 
 
 def _batched(example_input: torch.Tensor | np.ndarray) -> torch.Tensor:

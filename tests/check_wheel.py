@@ -18,10 +18,14 @@ RECIPE = "resnet18-cifar100-12288"
 EXTRAS = """
 import importlib.metadata as metadata
 from packaging.requirements import Requirement
-needed = [Requirement(text) for text in metadata.requires("pi-bench")]
-for each in needed:
-    if each.marker is None or each.marker.evaluate({"extra": "all"}):
-        print(each.name, metadata.version(each.name))
+requirements = [Requirement(text) for text in metadata.requires("pi-bench")]
+wanted = ["", "all"]
+for extra in wanted:  # it grows: an extra names others
+    for each in requirements:
+        if each.marker is not None and each.marker.evaluate({"extra": extra}):
+            wanted += [other for other in each.extras if other not in wanted]
+            print(each.name, metadata.version(each.name))
+print("extras", *wanted[1:])
 """
 
 

@@ -147,9 +147,9 @@ def _extend_before(monkeypatch: pytest.MonkeyPatch) -> None:
         sender.extend(message, count, labels)
         return _Labels(labels)
 
-    def extend_within(receiver: CotReceiver, choices: np.ndarray, count: int) -> tuple[bytearray, np.ndarray]:
-        labels = np.empty(16 * count, np.uint8).reshape(count, 16)  # a view, as those of the pool are
-        return receiver.extend(choices, count, labels), labels
+    def extend_within(receiver: CotReceiver, choices: np.ndarray, count: int) -> tuple[bytearray, _Labels]:
+        labels = np.empty(16 * count, np.uint8).reshape(count, 16)
+        return receiver.extend(choices, count, labels), _Labels(labels)
 
     monkeypatch.setattr(CotSender, "postpone", postpone)
     monkeypatch.setattr(CotReceiver, "extend_within", extend_within)

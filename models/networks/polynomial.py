@@ -121,22 +121,22 @@ def nearest_to_relu(mean: Tensor, deviation: Tensor, degree: int) -> Tensor:
     return of_x[: degree + 1]
 
 
-def place_polynomials(module: nn.Module, layers: Iterable[tuple[str, Shape, int]], degree: int) -> None:
+def place_polynomials(module: nn.Module, layers: Iterable[tuple[str, Shape, int, int]]) -> None:
     """Replaces ReLUs of `module` by polynomial activations, in place.
 
     Args:
-        layers: path, shape without batch axis, and number of channels that keep ReLU, of each layer.
-        degree: the degree of the polynomials, 2 or 3.
+        layers: path, shape without batch axis, number of channels that keep ReLU, and degree (2 or 3) of the
+            polynomials, of each layer.
 
     Raises:
         ModelError: A layer is not a plain ReLU, such as ReLU6.
 
     >>> module = nn.Sequential(nn.ReLU())
-    >>> place_polynomials(module, [("0", (4, 2, 2), 1)], degree=3)
+    >>> place_polynomials(module, [("0", (4, 2, 2), 1, 3)])
     >>> module[0].coefficients.shape
     torch.Size([4, 4, 1, 1])
     """
-    for path, shape, relu_channels in layers:
+    for path, shape, relu_channels, degree in layers:
         parent, _, name = path.rpartition(".")
         found = module.get_submodule(path)
         if type(found) is not nn.ReLU:

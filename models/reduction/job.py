@@ -31,6 +31,7 @@ _KINDS = {
     "merge": "merging_job",
     "descend": "descent_job",
     "select": "selection_job",
+    "sample-criteria": "criteria_job",
 }
 
 

@@ -1,42 +1,68 @@
-"""The structured baseline: l1-norm filter pruning to each budget, then finetuning (Li et al., ICLR 2017).
+"""The structured baseline: filter pruning to each budget, then finetuning (Li et al., ICLR 2017).
 
-teacher/            the network with all its ReLUs
-pruned/budget-B     the pruned weights (start.pt) and the recipe of the pruned network
-networks/B          finetuned with distillation from the teacher, as SNL's networks are
+    teacher/            the network with all its ReLUs
+    criteria/B          with `--criterion lfpc`, the criterion of each layer (`lfpc.choice`)
+    pruned/budget-B     the pruned weights (start.pt) and the recipe of the pruned network
+    networks/B          finetuned with distillation from the teacher, as SNL's networks are
+
+Budgets do not depend on each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from pi_bench.errors import UsageError
 from pi_bench.progress import Progress
 
 from ..building import build
+from ..filter_criteria import CRITERIA
+from ..lfpc.settings import CriteriaSettings
 from ..pruning import pruned_recipe, pruned_sizes, pruned_state
 from ..recipe import Recipe
 from ..recipe_export import load_state
 from ..recipe_writing import format_recipe
 from ..training.training_files import START_FILE, save_tensors, write_whole
 from .candidate import Candidate, candidate_of
+from .criteria_job import criteria_job
 from .engine import Announce, Engine
 from .time_budgets import relu_budgets
-from .trainings import BudgetSettings, opened_from
+from .trainings import BudgetSettings, Trainings, ended, opened_from
+
+SAMPLED = "lfpc"
+"""The criterion that stands for one of `CRITERIA` per layer, chosen by sampling."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PruningSettings(BudgetSettings):
     """The settings of a filter pruning. A budget is the largest number of ReLUs of a network.
 
+    Attributes:
+        criterion: one of `CRITERIA`, or "lfpc".
+        sampling: the settings of the choice of criteria, for "lfpc" alone.
+
+    Raises:
+        UsageError: The criterion is none of these.
+
     >>> from pi_bench.models.training import TrainingSettings
     >>> trained = TrainingSettings()
     >>> PruningSettings(
     ...     budgets=(5000,), training=trained, finetuning=trained,
     ...     data_dir=Path("data"), device="cpu", threads=1,
-    ... ).budgets
-    (5000,)
+    ... ).criterion
+    'l1'
     """
+
+    criterion: str = "l1"
+    sampling: CriteriaSettings = field(default_factory=CriteriaSettings)
+
+    def __post_init__(self) -> None:
+        """Checks the criterion."""
+        allowed = (*CRITERIA, SAMPLED)
+        if self.criterion not in allowed:
+            raise UsageError(f"criterion is {self.criterion!r}, allowed: {', '.join(allowed)}")
 
 
 def prune(
@@ -74,20 +100,30 @@ def prune(
     ...     print(error)
     --budget 1000000: resnet18-cifar100-557056 has 557,056 ReLUs, a budget must be below that
     """
+    criterion = settings.criterion
     budgets = relu_budgets(
         settings.budgets,
         base,
         pruned_sizes(base),
-        lambda count: pruned_recipe(base, count),
+        lambda count: pruned_recipe(base, count, criterion),
         settings.objective,
         say,
     )
-    recipes = {budget: pruned_recipe(base, budget) for budget in budgets}
-    with opened_from("prune", base, settings, root, engine, progress=progress, announce=announce) as (
+    recipes = {budget: pruned_recipe(base, budget, criterion) for budget in budgets}
+    identity = {
+        "criterion": None if criterion == "l1" else criterion,  # folders of version 0.2.0 lack the key
+        "sampling": settings.sampling.as_dict() if criterion == SAMPLED else None,
+    }
+    with opened_from(
+        "prune", base, settings, root, engine, identity, progress=progress, announce=announce
+    ) as (
         trainings,
         teacher,
         found,
     ):
+        criteria: Mapping[int, Mapping[str, str] | str] = dict.fromkeys(budgets, criterion)
+        if criterion == SAMPLED:
+            criteria = _sampled(base, recipes, settings, trainings, teacher, say)
         full = build(base)
         load_state(full, teacher / "state.pt")
         jobs = []
@@ -95,7 +131,8 @@ def prune(
             folder = root / "pruned" / f"budget-{budget}"
             folder.mkdir(parents=True, exist_ok=True)
             write_whole(folder / "recipe.toml", format_recipe(recipe).encode())
-            save_tensors(folder / START_FILE, pruned_state(full.state_dict(), base, recipe))
+            left = pruned_state(full.state_dict(), base, recipe, criteria[budget])
+            save_tensors(folder / START_FILE, left)
             say(f"  pruned: {recipe.relu_count:,} ReLUs for a budget of {budget:,}")
             place = root / "networks" / str(budget)
             jobs.append(
@@ -104,8 +141,43 @@ def prune(
                 )
             )
         outcomes = trainings.run(jobs)
+        method = SAMPLED if criterion == SAMPLED else f"{criterion}-pruning"
         found += [
-            candidate_of("l1-pruning", f"filters-{budget}", recipe, outcomes[str(budget)], root)
+            candidate_of(method, f"filters-{budget}", recipe, outcomes[str(budget)], root)
             for budget, recipe in recipes.items()
         ]
+    return found
+
+
+def _sampled(
+    base: Recipe,
+    recipes: Mapping[int, Recipe],
+    settings: PruningSettings,
+    trainings: Trainings,
+    teacher: Path,
+    say: Callable[[str], None],
+) -> dict[int, dict[str, str]]:
+    """Chooses the criterion of each layer for each budget, and returns them by budget and path."""
+    jobs = [
+        criteria_job(
+            f"criteria-{budget}",
+            base,
+            recipe,
+            settings.sampling,
+            trainings.root / "criteria" / str(budget),
+            data_dir=settings.data_dir,
+            device=settings.device,
+            threads=settings.threads,
+            teacher=teacher,
+        )
+        for budget, recipe in recipes.items()
+    ]
+    outcomes = trainings.run(jobs, announce=lambda outcome, fresh: None)
+    found: dict[int, dict[str, str]] = {}
+    for budget in recipes:
+        result = ended(outcomes[f"criteria-{budget}"]).result or {}
+        found[budget] = {path: layer["criterion"] for path, layer in result["layers"].items()}
+        chosen = list(found[budget].values())
+        counts = ", ".join(f"{one} in {chosen.count(one)}" for one in CRITERIA)
+        say(f"  criteria for a budget of {budget:,}: {counts} layers")
     return found

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from ..networks.moments import input_moments
-from ..networks.polynomial import polynomial_activations
+from ..networks.polynomial import PolynomialActivation, polynomial_activations
+from ..networks.removed_relu import RemovedReLU, removed_relus
 from .settings import TrainingSettings
 
 _POWER = 10
@@ -46,7 +47,10 @@ def start_polynomials(module: nn.Module) -> int:
 
 
 def set_relu_part(module: nn.Module, relu_part: float) -> float:
-    """Sets the part of ReLU in all polynomials of `module`, and returns it, or 0 if there are none.
+    """Sets the part of ReLU in all layers of `module` that replace or remove it.
+
+    Returns:
+        The part, or 0 if there are no such layers.
 
     >>> from pi_bench.models.networks.polynomial import PolynomialActivation
     >>> module = nn.Sequential(PolynomialActivation((2, 4, 4)))
@@ -55,7 +59,10 @@ def set_relu_part(module: nn.Module, relu_part: float) -> float:
     >>> module(torch.full((1, 2, 4, 4), -3.0)).detach().abs().max()
     tensor(0.)
     """
-    parts = polynomial_activations(module).values()
+    parts: list[PolynomialActivation | RemovedReLU] = [
+        *polynomial_activations(module).values(),
+        *removed_relus(module).values(),
+    ]
     for part in parts:
         part.relu_part = relu_part
     return relu_part if parts else 0.0

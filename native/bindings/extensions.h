@@ -1,10 +1,33 @@
 // Holds an OT extension whose labels a kernel makes where it uses them, with the buffers that it
-// needs. The kernels check the number of OTs. An object serves one call.
+// needs. The kernels check the number of OTs. An object serves one call: two messages of the same
+// OTs add up to the difference of the choices.
 #pragma once
+#include <utility>
+
 #include "bindings/buffers.h"
 #include "ot/label_stream.h"
 
 namespace pi::python {
+
+// Lets an extension through once, and not when its instance is closed: the leaves are zeros then,
+// so everyone could compute the labels, and the receiver's message would be its choices.
+class SingleUse {
+ public:
+  // Called with Python's lock held. The time depends on whether all leaves are zeros alone.
+  void take(const ReadView<std::uint8_t>& leaves) {
+    if (std::exchange(spent_, true)) {
+      throw py::value_error("these OTs have served; extend again");
+    }
+    std::uint8_t any = 0;
+    for (std::size_t i = 0; i < leaves.size(); ++i) {
+      any = static_cast<std::uint8_t>(any | leaves.data()[i]);
+    }
+    if (any == 0) throw py::value_error("the instance of these OTs was wiped; set up another one");
+  }
+
+ private:
+  bool spent_ = false;
+};
 
 class SenderOts {
  public:
@@ -16,7 +39,10 @@ class SenderOts {
         delta_(delta, "delta", kSeedBytes),
         message_(message, "message", extension_bytes(count)) {}
 
-  SenderExtension get() const {
+  std::size_t count() const { return count_; }
+
+  SenderExtension take() {
+    use_.take(leaves_);
     return {leaves_.data(), delta_.data(), first_chunk_, count_, message_.data()};
   }
 
@@ -26,6 +52,7 @@ class SenderOts {
   ReadView<std::uint8_t> leaves_;
   ReadView<std::uint8_t> delta_;
   ReadView<std::uint8_t> message_;
+  SingleUse use_;
 };
 
 class ReceiverOts {
@@ -38,7 +65,10 @@ class ReceiverOts {
         choice_bits_(choice_bits, "choice_bits", count / 8),
         message_(message, "message", extension_bytes(count)) {}
 
-  ReceiverExtension get() const {
+  std::size_t count() const { return count_; }
+
+  ReceiverExtension take() {
+    use_.take(leaves_);
     return {leaves_.data(), first_chunk_, count_, choice_bits_.data(), message_.data()};
   }
 
@@ -48,17 +78,18 @@ class ReceiverOts {
   ReadView<std::uint8_t> leaves_;
   ReadView<std::uint8_t> choice_bits_;
   WriteView<std::uint8_t> message_;
+  SingleUse use_;
 };
 
-// Returns the extension that `object` holds, for `count` OTs. Null if it is another object, such as
-// labels.
+// Returns the OTs that `object` holds, of which there must be `count`. Null if it is another
+// object, such as labels.
 template <class Ots>
-const Ots* extension_of(const py::object& object, std::size_t count, const char* name) {
+Ots* extension_of(const py::object& object, std::size_t count, const char* name) {
   if (!py::isinstance<Ots>(object)) return nullptr;
-  const Ots& ots = object.cast<const Ots&>();
-  if (ots.get().count != count) {
+  Ots& ots = object.cast<Ots&>();
+  if (ots.count() != count) {
     throw py::value_error(std::string(name) + ": need " + std::to_string(count) + " OTs, got " +
-                          std::to_string(ots.get().count));
+                          std::to_string(ots.count()));
   }
   return &ots;
 }

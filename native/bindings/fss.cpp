@@ -142,12 +142,14 @@ void request(const Gadget& spec, Integer<std::uint32_t> gadget, Integer<std::uin
       nullptr,           corrections.data(), state.data(), scratch.data(), bundle.data()};
   // Either both kinds of labels are there, or both are extended by the step.
   if (py::isinstance<SenderOts>(choice_labels) && py::isinstance<ReceiverOts>(request_labels)) {
-    const auto* chosen =
+    auto* chosen =
         extension_of<SenderOts>(choice_labels, ot_count(call, layout.choice_ots), "choice_labels");
-    const auto* asked = extension_of<ReceiverOts>(
-        request_labels, ot_count(call, layout.request_ots), "request_labels");
+    auto* asked = extension_of<ReceiverOts>(request_labels, ot_count(call, layout.request_ots),
+                                            "request_labels");
+    const pi::SenderExtension choices = chosen->take();
+    const pi::ReceiverExtension labels = asked->take();
     const py::gil_scoped_release release;
-    pi::fss::request(call, arguments, chosen->get(), asked->get());
+    pi::fss::request(call, arguments, choices, labels);
     return;
   }
   const Bytes choices(choice_labels, "choice_labels", label_bytes(call, layout.choice_ots));
@@ -183,10 +185,11 @@ void answer(const Gadget& spec, Integer<std::uint32_t> gadget, Integer<std::uint
   pi::fss::AnswerArguments arguments{
       delta_view.data(), hash_view.data(), chosen.data(), drawn.data(),   labels.data(), nullptr,
       received.data(),   opening.data(),   state.data(),  scratch.data(), bundle.data()};
-  if (const auto* asked = extension_of<SenderOts>(
-          request_labels, ot_count(call, layout.request_ots), "request_labels")) {
+  if (auto* asked = extension_of<SenderOts>(request_labels, ot_count(call, layout.request_ots),
+                                            "request_labels")) {
+    const pi::SenderExtension zero = asked->take();
     const py::gil_scoped_release release;
-    pi::fss::answer(call, arguments, asked->get());
+    pi::fss::answer(call, arguments, zero);
     return;
   }
   const Bytes path(request_labels, "request_labels", label_bytes(call, layout.request_ots));

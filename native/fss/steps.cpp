@@ -69,10 +69,12 @@ void for_groups(const Call& call, std::size_t begin, std::size_t end, const Body
 }
 
 // The word at the end of a group's state: how many bundles the party has taken, whether it has
-// accepted the opening, and whether the state is spent.
+// accepted the opening, whether the state is spent, and whether it was begun. Fresh and wiped
+// memory has zeros, which would mask nothing, so zeros are no state that was begun.
 constexpr std::uint32_t kBundles = 0xff;
 constexpr std::uint32_t kOpened = 0x100;
 constexpr std::uint32_t kSpent = 0x200;
+constexpr std::uint32_t kBegun = 0x400;
 constexpr std::uint32_t kWhole = ~0u;
 
 // The states of a call's groups, whose steps it counts.
@@ -84,14 +86,14 @@ class Steps {
         group_count_(call.group_count) {}
 
   void begin() {
-    for (std::size_t group = 0; group < group_count_; ++group) set(group, 0);
+    for (std::size_t group = 0; group < group_count_; ++group) set(group, kBegun);
   }
 
-  // Adds `step` to the counts. Throws, and changes nothing, if a count has other bits under `mask`
-  // than `expected`.
+  // Adds `step` to the counts. Throws, and changes nothing, if a state was not begun or its count
+  // has other bits under `mask` than `expected`.
   void take(const char* name, std::uint32_t mask, std::uint32_t expected, std::uint32_t step) {
     for (std::size_t group = 0; group < group_count_; ++group) {
-      if ((count(group) & mask) != expected) {
+      if ((count(group) & (mask | kBegun)) != (expected | kBegun)) {
         throw std::invalid_argument(std::string("state: ") + name +
                                     " comes a second time or too early; a state serves once, so "
                                     "run the offline phase again");

@@ -11,7 +11,8 @@
 // No step is run twice on the same labels, choices or state: it would give away delta or the
 // difference of two values. Each state counts its steps, so `grow`, `accept_opening`, `encode` and
 // `evaluate` throw std::invalid_argument, before they change anything, if they come a second time
-// or too early. `request` and `answer` begin the count; their callers must wipe labels and choices.
+// or too early, or on a state that was not begun. `request` and `answer` begin the count. Their
+// callers must wipe labels in buffers and choices, and see to it that an extension serves once.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -114,6 +114,7 @@ struct SoftspokenTemplates {
         for (std::size_t part = 0; part < kN; ++part) sum(step, part);
       }
     }
+    explicit_bzero(streams, sizeof streams);  // with the messages they give the labels away
   }
 
   // Sums 64 bytes of every leaf's stream into the rows of a tree, in the four tiles from `tile` on,

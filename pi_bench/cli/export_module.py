@@ -132,7 +132,7 @@ def export_file(parsed: argparse.Namespace, path: str) -> Graph:
     sizes = module.input_shape[1:]
     shape = None if None in sizes else tuple(int(size) for size in sizes if size is not None)
     inputs, source = calibration_inputs(parsed, shape)
-    meta: dict[str, Any] = {"calibration": {"source": source}, "random_weights": False}
+    meta: dict[str, Any] = {"calibration": {"source": source}}
     return export(
         module,
         None,
@@ -142,6 +142,7 @@ def export_file(parsed: argparse.Namespace, path: str) -> Graph:
         **fidelity_options.of(parsed),
         labels=read_labels(parsed.labels),
         name=parsed.name or network_name(module, Path(path).stem),
+        own_weights="given",
         meta=meta,
     )
 
@@ -179,8 +180,6 @@ def export_module(parsed: argparse.Namespace) -> Graph:
     inputs, source = calibration_inputs(parsed, None)
     stem = parsed.module.partition(":")[0].rpartition(".")[2]
     meta: dict[str, Any] = {"calibration": {"source": source}}
-    if parsed.weights is not None or parsed.own_weights is not None:
-        meta["random_weights"] = parsed.own_weights == "random"  # unknown without both: it may read its own
     return export(
         module,
         inputs[:1],
@@ -190,6 +189,7 @@ def export_module(parsed: argparse.Namespace) -> Graph:
         **fidelity_options.of(parsed),
         labels=read_labels(parsed.labels),
         name=parsed.name or network_name(module, stem),
+        own_weights="given" if parsed.weights is not None else parsed.own_weights,
         meta=meta,
     )
 

@@ -100,8 +100,9 @@ def run(parsed: argparse.Namespace) -> int:
     history_option.require_history(parsed)
     require_columns(parsed.columns)
     format_option.require_format(parsed)
-    for name in ("output", "json"):
+    for name in ("output", "json", "trace"):
         writable(getattr(parsed, name), parsed)
+    latency_output.require_files_apart(parsed)
     if parsed.connect is not None:
         return latency_connected.run_connected(parsed)
     latency_connected.require_one_machine(parsed)
@@ -115,7 +116,8 @@ def run(parsed: argparse.Namespace) -> int:
         result = whole.result(measurement, progress)
     failures = Failures()
     _add_verification(failures, result)
-    return latency_output.finish(parsed, measurement, result, whole.model.program.labels, failures)
+    latency_output.add_failure(failures, measurement)
+    return latency_output.finish(parsed, measurement, result, whole.model.program, failures)
 
 
 def latency_defaults() -> dict[str, Any]:

@@ -101,7 +101,7 @@ def run_connected(parsed: argparse.Namespace) -> int:
     result = whole.result(measurement)
     failures = Failures()
     _add_failures(failures, result, measurement)
-    return latency_output.finish(parsed, measurement, result, whole.contact.program.labels, failures)
+    return latency_output.finish(parsed, measurement, result, whole.contact.program, failures)
 
 
 def task_of(parsed: argparse.Namespace) -> ConnectedTask:
@@ -177,8 +177,4 @@ def _add_failures(failures: Failures, result: Result, measurement: Measurement) 
         verified = result.verification is None or result.verification.passed
         what = "the answer is not the expected one" if verified else "verification failed"
         failures.add(VerificationError.exit_code, f"{what}: {found[0]}{more}")
-    if measurement.failure is not None:
-        from pi_bench.report.quantities import counted
-
-        runs = counted(len(measurement.runs), "finished run")
-        failures.add(measurement.failure.exit_code, f"{measurement.failure}; the result holds {runs}")
+    latency_output.add_failure(failures, measurement)

@@ -112,7 +112,7 @@ def json_text(fields: Any) -> str:
     return json.dumps(msgspec.to_builtins(fields), indent=2, allow_nan=False)
 
 
-_OUTPUTS = ("output", "json", "csv", "file")
+_OUTPUTS = ("output", "json", "csv", "file", "trace")
 
 
 def writable(name: str | None, parsed: argparse.Namespace | None = None) -> None:

@@ -107,15 +107,18 @@ def run(parsed: argparse.Namespace) -> int:
     recipe = recipe_of(models, parsed.recipe)
     if parsed.teacher is None and parsed.teacher_recipe is not None:
         raise UsageError("--teacher-recipe goes with --teacher")
-    if not recipe.polynomials and (parsed.interpolation or parsed.range_penalty):
-        option = "--interpolation" if parsed.interpolation else "--range-penalty"
+    fitting = {
+        "--interpolation": not parsed.interpolation or recipe.has_polynomials or recipe.identities,
+        "--range-penalty": not parsed.range_penalty or recipe.has_polynomials,
+    }
+    for option in (option for option, fits in fitting.items() if not fits):
         raise UsageError(f"{option} is for polynomials, and recipe {recipe.name} has none: leave it out")
     model_options.require_torch("train")
     import torch
 
     training = importlib.import_module("pi_bench.models.training")
     running = importlib.import_module("pi_bench.models.training.train_recipe")
-    settings = training_options.settings_of(training, parsed, polynomials=bool(recipe.polynomials))
+    settings = training_options.settings_of(training, parsed, polynomials=recipe.has_polynomials)
     workers = importlib.import_module("pi_bench.models.training.workers")
     if parsed.threads is not None:
         torch.set_num_threads(parsed.threads)

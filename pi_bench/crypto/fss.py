@@ -10,9 +10,10 @@ buffers are group-major, so a slice of groups is a contiguous part of each of th
 Everything here serves once: the choices and bits, the OTs, the states and the messages. A second `answer` on
 the same OTs with other choices, or a second `encode` of one state, gives delta or the value away. So a step
 that failed burns the inference. Each state counts its steps, and `grow`, `accept_opening`, `encode` and
-`evaluate` refuse a second call. `request` and `answer` begin a state, so their callers must wipe the labels,
-choices and bits once they have returned, and the scratch after the last bundle. Each party needs its delta
-until the round, in locked memory.
+`evaluate` refuse a second call. `request` and `answer` begin a state, and refuse OTs that have served (see
+`PostponedOts`). Labels in buffers have no such mark, so callers must wipe these, the choices and the bits
+once the step has returned, and the scratch after the last bundle. Each party needs its delta until the
+round, in locked memory.
 
 Sources: function secret sharing for comparison, Boyle, Gilboa and Ishai (EUROCRYPT 2015; TCC 2019); half
 trees, Guo et al. (EUROCRYPT 2023); growing without a dealer over a small domain, Doerner and shelat (CCS

@@ -121,21 +121,26 @@ def grow(call: FssCall, arguments: GrowArguments) -> None:
     Levels are taken in order, each once, by both parties. The state counts them:
 
     >>> spec = FssSpec("relu", 12, 23, False, 4095, 1)
+    >>> v, bits, call = np.zeros(32, np.uint32), draw_bits(spec.client_bits, 1), FssCall(spec, 0, 0)
+    >>> zero = np.zeros((1, spec.choice_ots, 32, 16), np.uint8)
+    >>> active = np.zeros((1, spec.request_ots, 32, 16), np.uint8)
     >>> state, scratch = bytearray(spec.client_state_group_bytes), bytearray(spec.scratch_group_bytes)
-    >>> received, bundle = bytes(spec.bundle_group_bytes(1)), bytearray(spec.bundle_group_bytes(2))
-    >>> delta = b"\x02" + bytes(15)
-    >>> grow(FssCall(spec, 0, 0), GrowArguments(
-    ...     "client", delta, bytes(16), 1, received, state, scratch, bundle))
+    >>> corrections, first = bytearray(spec.correction_group_bytes), bytearray(spec.bundle_group_bytes(1))
+    >>> delta, received = b"\x02" + bytes(15), bytes(spec.bundle_group_bytes(1))
+    >>> bundle = bytearray(spec.bundle_group_bytes(2))
+    >>> request(call, RequestArguments(
+    ...     delta, bytes(16), v, bits, zero, active, corrections, state, scratch, first))
+    >>> grow(call, GrowArguments("client", delta, bytes(16), 1, received, state, scratch, bundle))
     >>> any(bundle)
     True
-    >>> grow(FssCall(spec, 0, 0), GrowArguments(
-    ...     "client", delta, bytes(16), 1, received, state, scratch, bundle))
+    >>> grow(call, GrowArguments("client", delta, bytes(16), 1, received, state, scratch, bundle))
     Traceback (most recent call last):
     ValueError: state: grow comes a second time or too early; a state serves once, ...
 
     Raises:
         ValueError, TypeError: a buffer has the wrong size or type, there is no such level or party, the
-            lowest bit of delta is not the party's, or the state took this level before or lacks the last.
+            lowest bit of delta is not the party's, or the state took this level before, lacks the last or was
+            not begun.
     """
     _native.fss.grow(call.spec.native, **as_keywords(call, arguments))
 
@@ -152,6 +157,7 @@ def accept_opening(spec: FssSpec, opening: Buffer, state: OutBuffer, threads: in
     False
 
     Raises:
-        ValueError, TypeError: a buffer has the wrong size or type, or the state was completed before.
+        ValueError, TypeError: a buffer has the wrong size or type, or the state was completed before or was
+            not begun.
     """
     _native.fss.accept_opening(spec.native, opening=opening, state=state, threads=threads)

@@ -20,14 +20,14 @@ def encode(call: FssCall, arguments: FssEncodeArguments) -> None:
     """Makes the message for the server's share `u`; the server's step before the round.
 
     `out_kept` then holds the versions of the server's share (`share_versions`). Two messages of one state
-    would reveal the difference of two values, so the step spends the state:
+    would reveal the difference of two values, so the step spends the state. Nor is a state taken that no
+    `answer` has begun, such as wiped memory, which would mask nothing. `finish` shows the whole gadget.
 
     >>> spec = FssSpec("relu", 12, 20, False, 4095, 1)
     >>> state, u = bytearray(spec.server_state_group_bytes), np.zeros(32, np.uint32)
     >>> message, kept = bytearray(spec.online_group_bytes), bytearray(spec.kept_group_bytes)
     >>> arguments = FssEncodeArguments(b"\\x01" + bytes(15), bytes(16), state, u, message, kept)
-    >>> encode(FssCall(spec, 0, 0), arguments)
-    >>> len(message)  # 32 words, 8 bits and 1 bit per element; `finish` shows the whole gadget
+    >>> len(message)  # 32 words, 8 bits and 1 bit per element
     164
     >>> encode(FssCall(spec, 0, 0), arguments)
     Traceback (most recent call last):
@@ -35,7 +35,7 @@ def encode(call: FssCall, arguments: FssEncodeArguments) -> None:
 
     Raises:
         ValueError, TypeError: a buffer has the wrong size or type, the lowest bit of delta is 0, or the
-            state is spent or lacks bundles.
+            state is spent, lacks bundles or was not begun.
     """
     _native.fss.encode(call.spec.native, **as_keywords(call, arguments))
 
@@ -43,16 +43,18 @@ def encode(call: FssCall, arguments: FssEncodeArguments) -> None:
 def evaluate(call: FssCall, arguments: FssEvaluateArguments) -> None:
     """Fills `out_z` and `out_answer`, the client's answer to the server's message, and spends the state.
 
+    A state that no `request` has begun is refused. `finish` shows the whole gadget.
+
     >>> spec = FssSpec("relu", 12, 20, False, 4095, 1)
     >>> state, message = bytearray(spec.client_state_group_bytes), bytes(spec.online_group_bytes)
     >>> r, z, bits = np.zeros(32, np.uint32), np.empty(32, np.uint32), np.empty(1, np.uint32)
     >>> evaluate(FssCall(spec, 0, 0), FssEvaluateArguments(bytes(16), bytes(16), state, message, r, z, bits))
-    >>> z.any()  # of a state of zeros; `finish` shows the whole gadget
-    np.False_
+    Traceback (most recent call last):
+    ValueError: state: evaluate comes a second time or too early; a state serves once, ...
 
     Raises:
         ValueError, TypeError: a buffer has the wrong size or type, the lowest bit of delta is 1, or the
-            state is spent, lacks bundles or lacks the opening.
+            state is spent, lacks bundles or the opening, or was not begun.
     """
     _native.fss.evaluate(call.spec.native, **as_keywords(call, arguments))
 

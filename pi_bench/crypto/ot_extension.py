@@ -154,11 +154,13 @@ class CotReceiver(_Instance):
         )
         return message
 
-    def extend_within(self, choice_bits: np.ndarray, count: int) -> tuple[bytearray, ReceiverOts]:
-        """Returns the message for the sender, and the argument of the one kernel that makes the labels.
+    def extend_within(
+        self, choice_bits: np.ndarray, count: int
+    ) -> tuple[bytearray, PostponedOts[ReceiverOts]]:
+        """Takes the counters of `extend`, and leaves the message and the labels to the kernel that uses them.
 
-        The kernel fills the message and writes no label to memory that lasts. Then the sender extends as
-        usual. The arguments are those of `extend`:
+        Returns the message for the sender, and the OTs. The kernel fills the message and writes no label to
+        memory that lasts. Then the sender extends as usual. The arguments are those of `extend`:
 
         >>> with CotReceiver(np.zeros((128, 2, 16), np.uint8)) as receiver:
         ...     message, ots = receiver.extend_within(np.zeros(4, np.uint8), 32)
@@ -170,9 +172,15 @@ class CotReceiver(_Instance):
         """
         message = bytearray(extension_bytes(count))
         _bytes_of(choice_bits, "packed choice bits", (count // 8,))
-        return message, ReceiverOts(
+        return message, PostponedOts(
+            partial(self._ots, choice_bits, message, count, self._take_chunks(count))
+        )
+
+    def _ots(self, choice_bits: np.ndarray, message: bytearray, count: int, first_chunk: int) -> ReceiverOts:
+        """Reads the secrets, which are gone once the instance is closed."""
+        return ReceiverOts(
             leaves=self._leaves.array,
-            first_chunk=self._take_chunks(count),
+            first_chunk=first_chunk,
             count=count,
             choice_bits=choice_bits,
             message=message,
@@ -218,7 +226,7 @@ class CotSender(_Instance):
             self._leaves.array, self._delta.array, first, count, message, out_zero_labels, threads
         )
 
-    def postpone(self, message: Message, count: int) -> PostponedOts:
+    def postpone(self, message: Message, count: int) -> PostponedOts[SenderOts]:
         """Takes the counters of `extend`, and leaves the labels to the kernel that uses them.
 
         >>> with CotSender(bytes(16), np.zeros((128, 16), np.uint8), bytes(TREE_MESSAGE_BYTES)) as sender:

@@ -7,15 +7,21 @@ those of `CotSender.extend` and `CotReceiver.extend`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from pi_bench import _native
 
 SenderOts = _native.ot.SenderOts
 ReceiverOts = _native.ot.ReceiverOts
 
+Ots = TypeVar("Ots", SenderOts, ReceiverOts)
 
-class PostponedOts:
-    """Holds OTs of a sender whose counters are taken, until the one kernel that uses them. See `CotSender`.
+
+class PostponedOts(Generic[Ots]):
+    """Holds OTs whose counters are taken, until the one kernel that uses them.
+
+    `CotSender.postpone` and `CotReceiver.extend_within` make it. The kernel, too, refuses OTs that have
+    served.
 
     >>> import numpy as np
     >>> from pi_bench.crypto.ot_extension import TREE_MESSAGE_BYTES, CotSender
@@ -29,11 +35,11 @@ class PostponedOts:
 
     __slots__ = ("_make",)
 
-    def __init__(self, make: Callable[[], SenderOts]) -> None:
-        self._make: Callable[[], SenderOts] | None = make
+    def __init__(self, make: Callable[[], Ots]) -> None:
+        self._make: Callable[[], Ots] | None = make
 
-    def take(self) -> SenderOts:
-        """Returns the argument of the kernel.
+    def take(self) -> Ots:
+        """Returns the argument of the kernel. Call it in the argument list of the kernel.
 
         Raises:
             ValueError: the OTs have served, or their instance is closed.

@@ -15,6 +15,7 @@ A measurement:
     measurement, inputs, model           its options and results, its input, and its network
     latency, timed_runs, stopping        both parties on this machine: the runs, and when they are enough
     connected_session, connected_client  runs with a server on another machine, led by the client
+    timelines                            one traced run: timelines of both parties, and both clocks
     measurement_responder                the server's answers to a client that measures
     verification, expected_logits        whether a run obeyed its law, and gave the logits that were expected
 

@@ -148,6 +148,11 @@ class Client:
             session.close()
             raise
 
+    @property
+    def inference_id(self) -> int:
+        """The number of the last inference that was preprocessed, or 0."""
+        return self._inference_id
+
     def set_up(self) -> PhaseRecord:
         """Makes keys and base OTs with the server."""
         with self.session.phase(Phase.SET_UP, 0) as records:

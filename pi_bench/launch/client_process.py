@@ -12,6 +12,7 @@ from pi_bench.launch.connected_client import measure_at_server
 from pi_bench.launch.control import ControlPipe
 from pi_bench.launch.party_records import ClientRun, SetUpRecord, fields_of
 from pi_bench.launch.requests import ConnectRequest
+from pi_bench.launch.timelines import Tracing
 from pi_bench.protocol import ShareTrace
 from pi_bench.session.handshake import ClientRequirements
 from pi_bench.session.probe import MeasuredLink, probe_as_client, probe_bytes
@@ -25,6 +26,8 @@ def party(control: ControlPipe) -> None:
                                  <-       ready, after the set-up
           run                    ->
                                  <-       done, with times, shares and logits
+          timelines              ->       only after a run with ``trace``
+                                 <-       timelines, of both parties
           end                    ->
 
     ``run`` may come any number of times. An emulated link is probed before the first. `measure_at_server`
@@ -60,9 +63,16 @@ def party(control: ControlPipe) -> None:
             fields_of(SetUpRecord(handshake_s=handshake_s, set_up_s=set_up_s, record=set_up)),
         )
         probed: MeasuredLink | None = None
-        while control.receive()[0] == "run":
+        tracing: Tracing | None = None
+        while (message := control.receive())[0] != "end":
+            if tracing is not None:
+                control.send("timelines", fields_of(tracing.end()))
+                tracing = None
+                continue
             if link is not None and probed is None:
                 probed = probe_as_client(client.session, probe_bytes(link))
+            if message[1].get("trace"):
+                tracing = Tracing.begin(client)
             trace = ShareTrace()
             offline = client.preprocess(trace)
             inference = client.infer(inputs)

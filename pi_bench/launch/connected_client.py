@@ -14,6 +14,7 @@ from pi_bench.launch.measurement_responder import VERIFY
 from pi_bench.launch.named_server import named_server
 from pi_bench.launch.party_records import ClientRun, ServerPhase, ServerRun, SetUpRecord, fields_of
 from pi_bench.launch.requests import ConnectRequest
+from pi_bench.launch.timelines import Tracing
 from pi_bench.protocol import ShareTrace
 from pi_bench.session.commands import Command, send_command
 from pi_bench.session.handshake import ClientRequirements
@@ -34,6 +35,8 @@ def measure_at_server(control: ControlPipe, request: ConnectRequest) -> None:
                                  <-       probed, with the round trip and the rates of the link
           run                    ->
                                  <-       done, with times and records of both parties, and logits
+          timelines              ->       only after a run with ``trace``
+                                 <-       timelines, of both parties
           end                    ->
                                  <-       ended
 
@@ -87,7 +90,14 @@ def _measure(control: ControlPipe, request: ConnectRequest, address: Address) ->
         probed = probe_unknown_link(client.session)
         control.send("probed", probed.as_dict())
         inference_id = 0
-        while control.receive()[0] == "run":
+        tracing: Tracing | None = None
+        while (message := control.receive())[0] != "end":
+            if tracing is not None:
+                control.send("timelines", fields_of(tracing.end()))
+                tracing = None
+                continue
+            if message[1].get("trace"):
+                tracing = Tracing.begin(client)
             inference_id += 1
             _run(control, client, inputs, inference_id, request.insecure_verify)
         client.end()

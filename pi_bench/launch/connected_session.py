@@ -21,6 +21,7 @@ from pi_bench.launch.processes import START_TIMEOUT_S, Parties
 from pi_bench.launch.requests import ConnectRequest
 from pi_bench.launch.stopping import Stopping
 from pi_bench.launch.timed_runs import RunningSession
+from pi_bench.launch.timelines import InferenceTimelines
 from pi_bench.launch.verification import RunVerifier
 from pi_bench.network.program import Program
 from pi_bench.network.program.codec import program_from_bytes
@@ -68,6 +69,7 @@ class ConnectedSession(RunningSession):
         prepare: makes the input and the checks for the program of the server. An error of it ends the session
             before the first run.
         waiting: called once if the server, which has one client at a time, does not answer at once.
+        trace: as in `LatencyOptions`.
 
     ```python
     def run_once(request: ConnectRequest, inputs: np.ndarray) -> Run:
@@ -88,10 +90,12 @@ class ConnectedSession(RunningSession):
         stopping: Stopping,
         prepare: Callable[[Contact], Checked],
         waiting: Callable[[], None],
+        *,
+        trace: bool = False,
     ) -> None:
         super().__init__(Parties(placement, request.timeout_s), stopping)
         self._request, self._placement = request, placement
-        self._prepare, self._waiting = prepare, waiting
+        self._prepare, self._waiting, self._trace = prepare, waiting, trace
         self._contact: Contact | None = None
         self._checked: Checked | None = None
 
@@ -104,7 +108,7 @@ class ConnectedSession(RunningSession):
     @property
     def options(self) -> LatencyOptions:
         """The options of the measurement, which the server offers."""
-        return LatencyOptions(self.contact.options, self.stopping, self._request.timeout_s)
+        return LatencyOptions(self.contact.options, self.stopping, self._request.timeout_s, trace=self._trace)
 
     def end(self) -> None:
         """Ends the session with the server, and waits until both parties have compared their checksums."""
@@ -136,9 +140,14 @@ class ConnectedSession(RunningSession):
             probed_link=probed,
         )
 
-    def _run_once(self) -> tuple[Run, np.ndarray]:
+    def _timelines(self) -> InferenceTimelines:
+        self._parties.send(Party.CLIENT, "timelines", {})
+        found, _ = self._parties.receive(Party.CLIENT, "timelines")
+        return record_of(InferenceTimelines, found)
+
+    def _run_once(self, fields: dict[str, Any]) -> tuple[Run, np.ndarray]:
         assert self._checked is not None
-        self._parties.send(Party.CLIENT, "run", {})
+        self._parties.send(Party.CLIENT, "run", fields)
         done, arrays = self._parties.receive(Party.CLIENT, "done")
         logits, output = arrays.pop("logits"), arrays.pop("output")
         verifier, expected = self._checked.verifier, self._checked.expected

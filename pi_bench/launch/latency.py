@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from pi_bench.launch.placement import Placement
 from pi_bench.launch.processes import START_TIMEOUT_S, Parties
 from pi_bench.launch.requests import ConnectRequest, ServeRequest
 from pi_bench.launch.timed_runs import RunningSession, measure_session
+from pi_bench.launch.timelines import InferenceTimelines
 from pi_bench.launch.verification import RunVerifier
 from pi_bench.progress import Progress
 from pi_bench.protocol import Party, ProtocolInfo
@@ -66,14 +68,19 @@ class MeasuringSession(RunningSession):
 
     def end(self) -> None:
         """Ends the session between the parties, who compare their checksums."""
-        _tell_both(self._parties, "end")
+        _tell_both(self._parties, "end", {})
 
     def _start(self) -> Measurement:
         return _start(self._parties, self.model, self.info, self._options, self.placement, self._inputs)
 
-    def _run_once(self) -> tuple[Run, np.ndarray]:
-        run, logits, self.measurement.probed_link = _run_once(self._parties, self._verifier)
+    def _run_once(self, fields: dict[str, Any]) -> tuple[Run, np.ndarray]:
+        run, logits, self.measurement.probed_link = _run_once(self._parties, self._verifier, fields)
         return run, logits
+
+    def _timelines(self) -> InferenceTimelines:
+        _tell_both(self._parties, "timelines", {})
+        found, _ = self._parties.receive(Party.CLIENT, "timelines")
+        return record_of(InferenceTimelines, found)
 
 
 def measure_latency(
@@ -172,15 +179,20 @@ def _start(
     )
 
 
-def _tell_both(parties: Parties, kind: str) -> None:
-    """Sends a message to both parties. Their time-outs run only while both have something to do."""
-    for party in Party:
-        parties.send(party, kind, {})
+def _tell_both(parties: Parties, kind: str, fields: dict[str, Any]) -> None:
+    """Sends a message to both parties. Their time-outs run only while both have something to do.
+
+    The server gets it first, since it may end as soon as the client does.
+    """
+    for party in (Party.SERVER, Party.CLIENT):
+        parties.send(party, kind, fields)
 
 
-def _run_once(parties: Parties, verifier: RunVerifier) -> tuple[Run, np.ndarray, dict[str, float] | None]:
+def _run_once(
+    parties: Parties, verifier: RunVerifier, fields: dict[str, Any]
+) -> tuple[Run, np.ndarray, dict[str, float] | None]:
     """Preprocesses, runs and verifies. Both parties wait while the launcher verifies."""
-    _tell_both(parties, "run")
+    _tell_both(parties, "run", fields)
     offline, _ = parties.receive(Party.SERVER, "record")
     online, server_arrays = parties.receive(Party.SERVER, "record")
     done, client_arrays = parties.receive(Party.CLIENT, "done")

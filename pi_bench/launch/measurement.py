@@ -12,6 +12,7 @@ from pi_bench.launch.client import OfflineReport, OnlineReport
 from pi_bench.launch.party_records import ClientRun, ServerPhase, ServerRun
 from pi_bench.launch.placement import Placement
 from pi_bench.launch.stopping import Stopping
+from pi_bench.launch.timelines import InferenceTimelines
 from pi_bench.launch.verification import Verdict
 from pi_bench.metrics.machine_use import MachineUse
 from pi_bench.protocol import ProtocolOptions
@@ -24,6 +25,7 @@ class LatencyOptions:
 
     Attributes:
         link: None for loopback as it is.
+        trace: traces one more inference after the timed ones, which counts for nothing.
 
     >>> LatencyOptions(ProtocolOptions("exact"), Stopping(runs=5), timeout_s=120.0).expect_digest is None
     True
@@ -34,6 +36,7 @@ class LatencyOptions:
     timeout_s: float
     expect_digest: str | None = None
     link: Link | None = None  # None: loopback as it is
+    trace: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +113,5 @@ class Measurement:
     interruption: int | None = None  # the exit code, where Ctrl-C or SIGTERM came
     machine_use: MachineUse = field(default_factory=MachineUse)
     failure: PiBenchError | None = None  # ended the measurement after the runs
+    traced: Run | None = None  # the inference of the timelines, which is none of the runs
+    timelines: InferenceTimelines | None = None

@@ -15,10 +15,12 @@ from pi_bench.network.program import Program, Weights
 from pi_bench.network.program.codec import program_digest, program_to_bytes
 from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolInfo, ProtocolOptions, ShareTrace
 from pi_bench.session import Phase, PhaseRecord, Session
+from pi_bench.session.clock import answer_clock_as_server
 from pi_bench.session.commands import Command, receive_command, send_ready
 from pi_bench.session.handshake import Offer, greet_as_server
 from pi_bench.session.integrity import compare_checksums
 from pi_bench.session.probe import probe_as_server
+from pi_bench.session.timeline_messages import send_timelines
 
 _END_TIMEOUT_S = 5.0
 
@@ -152,6 +154,8 @@ class Server:
                     measured.send_records(inference_id)
                 elif command is Command.SHARES:
                     measured.send_shares(inference_id)
+                elif command in (Command.CLOCK, Command.TRACE, Command.TIMELINES):
+                    client.show_times(command, inference_id)
                 elif command is Command.PREPROCESS:
                     client.preprocess(inference_id)
                 else:
@@ -230,6 +234,24 @@ class _ClientSession:
         self.inference_count += 1
         self._report(ServerReport(records[0], trace=self._session.trace))
         self._session.trace = None
+
+    def show_times(self, command: Command, number: int) -> None:
+        """Answers a client that draws the next inference, or the last one, on one clock."""
+        if not (self._tracing or self._measured.active):
+            raise PeerError("the client asks for times of this server, which does not measure")
+        if command is Command.CLOCK:
+            answer_clock_as_server(self._session, number)
+        elif command is Command.TRACE:
+            if number != self._last_id + 1:
+                raise PeerError(f"the client asks to trace inference {number} after {self._last_id}")
+            self._session.timelines = {}
+        else:
+            timelines, self._session.timelines = self._session.timelines, None
+            if timelines is None or number != self._last_id:
+                raise PeerError(
+                    f"the client asks for the timelines of inference {number}, which are not there"
+                )
+            send_timelines(self._session, timelines)
 
     def end(self, inference_id: int) -> None:
         """Ends the session, after both parties have checked that every message arrived as it was sent."""

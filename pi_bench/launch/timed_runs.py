@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from pi_bench.errors import PiBenchError, interruption_code
 from pi_bench.launch.measurement import LatencyOptions, Measurement, Run
 from pi_bench.launch.processes import Parties
 from pi_bench.launch.stopping import Stopping, stopwatch
+from pi_bench.launch.timelines import InferenceTimelines
 from pi_bench.progress import Progress
 
 _log = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ class RunningSession(ABC):
 
     Attributes:
         measurement: the results so far. It exists from the start of the context on.
+        tracing: whether the timed runs are over, and the traced one has begun.
 
     Raises:
         PiBenchError: a party failed; the message names it.
@@ -42,6 +44,7 @@ class RunningSession(ABC):
         self._parties = parties
         self.stopping = stopping
         self._measurement: Measurement | None = None
+        self.tracing = False
 
     @property
     @abstractmethod
@@ -72,7 +75,7 @@ class RunningSession(ABC):
         An untimed run that is wrong is added too: a wrong warm-up is a wrong run.
         """
         measurement = self.measurement
-        run, logits = self._run_once()
+        run, logits = self._run_once({})
         _log.info(
             "%s: offline %.4f s, online %.4f s, %s",
             *("run" if timed else "warm-up", run.offline_s, run.latency_s),
@@ -84,6 +87,20 @@ class RunningSession(ABC):
             measurement.logits = logits
             measurement.runs.append(run)
         return run
+
+    def trace(self) -> None:
+        """Runs once more and keeps the timelines of both parties. The run counts for nothing if it is right.
+
+        A run that is wrong is added to the timed runs, as a wrong warm-up is.
+        """
+        measurement = self.measurement
+        run, logits = self._run_once({"trace": True})
+        measurement.timelines = self._timelines()
+        measurement.traced = run
+        _log.info("traced run: offline %.4f s, online %.4f s", run.offline_s, run.latency_s)
+        if not run.passed:
+            measurement.logits = logits
+            measurement.runs.append(run)
 
     def warm_up(self, progress: Progress) -> bool:
         """Runs untimed until the options say that it is enough. Returns whether no run was wrong."""
@@ -103,8 +120,16 @@ class RunningSession(ABC):
         """Starts the processes, and returns the measurement without runs."""
 
     @abstractmethod
-    def _run_once(self) -> tuple[Run, np.ndarray]:
-        """Preprocesses, runs and checks once. Returns the run and its logits."""
+    def _run_once(self, fields: dict[str, Any]) -> tuple[Run, np.ndarray]:
+        """Preprocesses, runs and checks once. Returns the run and its logits.
+
+        Args:
+            fields: those of the message ``run``: ``trace``, or none.
+        """
+
+    @abstractmethod
+    def _timelines(self) -> InferenceTimelines:
+        """Returns the timelines of the last run, which was traced."""
 
 
 def measure_session(session: RunningSession, progress: Progress) -> Measurement:
@@ -129,8 +154,8 @@ def measure_session(session: RunningSession, progress: Progress) -> Measurement:
         progress("starting both parties", 0, session.stopping.most)
         with session:
             measurement = session.measurement
-            if session.warm_up(progress):
-                _run_timed(session, progress)
+            if session.warm_up(progress) and _run_timed(session, progress) and session.options.trace:
+                _trace(session, progress)
             session.end()
         progress("runs finished", 1, 1)
     except KeyboardInterrupt as interruption:
@@ -138,14 +163,15 @@ def measure_session(session: RunningSession, progress: Progress) -> Measurement:
             raise
         measurement.interruption = interruption_code(interruption)
     except PiBenchError as error:
-        if measurement is None or not measurement.runs or not session.keeps_runs_of_failures:
+        keeps = session.keeps_runs_of_failures or session.tracing
+        if measurement is None or not measurement.runs or not keeps:
             raise
         measurement.failure = error
     return measurement
 
 
-def _run_timed(session: RunningSession, progress: Progress) -> None:
-    """Runs until the options say that it is enough, or a run is wrong."""
+def _run_timed(session: RunningSession, progress: Progress) -> bool:
+    """Runs until the options say that it is enough, or a run is wrong. Returns whether none was wrong."""
     stopping, untimed, elapsed_s = session.stopping, len(session.measurement.warmup_s), stopwatch()
     latencies_s: list[float] = []
     while not stopping.enough(latencies_s, elapsed_s()):
@@ -154,4 +180,13 @@ def _run_timed(session: RunningSession, progress: Progress) -> None:
         run = session.run()
         latencies_s.append(run.latency_s)
         if not run.passed:
-            return
+            return False
+    return True
+
+
+def _trace(session: RunningSession, progress: Progress) -> None:
+    """Traces one more run. If that fails, the timed runs are kept."""
+    session.tracing = True
+    done = len(session.measurement.warmup_s) + len(session.measurement.runs)
+    progress("traced run", done, done + 1)
+    session.trace()

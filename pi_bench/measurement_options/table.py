@@ -111,6 +111,17 @@ class MeasurementOptions(StoppingOptions, FixedPointOptions):
         "party sends nothing (a server may be busy with another client), or while a process of this command "
         f"neither sends nor computes (default {defaults.TIMEOUT_S:g} s)",
     )
+    trace: str | None = option(
+        None,
+        "--trace",
+        group="measuring",
+        commands=_LATENCY,
+        repeated=False,
+        metavar="FILE",
+        help="run once more after the timed runs, and write to this file when each party computed, sent and "
+        "waited in that inference, by layer and part, on one clock; https://ui.perfetto.dev and "
+        "chrome://tracing open it; the inference counts for no figure of the result",
+    )
     seed: int = option(
         0,
         "--seed",

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
+from pi_bench.metrics.timeline import Activity, IntervalLog
 from pi_bench.protocol.script import NO_OP
 from pi_bench.protocol.span import Span
 
@@ -15,6 +16,7 @@ class SpanRecorder:
 
     Args:
         spare_steps: how many spans are made ahead, so that the phase does not spend its time on that.
+        log: gets every interval that is counted; None keeps none of them.
 
     >>> recorder = SpanRecorder()
     >>> with recorder.step(3, "he"):
@@ -23,7 +25,8 @@ class SpanRecorder:
     [(-1, ''), (3, 'he')]
     """
 
-    def __init__(self, spare_steps: int = 0) -> None:
+    def __init__(self, spare_steps: int = 0, log: IntervalLog | None = None) -> None:
+        self.log = log
         self._steps: dict[tuple[int, str], _Step] = {}
         self._spare = [_Step(self, Span(NO_OP, "")) for _ in range(spare_steps)]
         self.current = self.step(NO_OP, "").span
@@ -84,18 +87,32 @@ class SpanRecorder:
         """Counts the time since the last call as computing."""
         now = time.perf_counter()
         self.current.compute_s += now - self._since
+        if self.log is not None:
+            self.log.add(self.current, Activity.COMPUTE, self._since, now)
         self._since = now
 
-    def book_send(self, span: Span | None = None) -> None:
-        """Counts the time since the last call as sending, for the current span or another one."""
-        now = time.perf_counter()
-        (span or self.current).send_s += now - self._since
+    def book_send(self, span: Span | None = None, message_bytes: int | None = None) -> None:
+        """Counts the time since the last call as sending, for the current span or another one.
+
+        Args:
+            message_bytes: the payload of the message that was sent by then; None where it was a part of one.
+        """
+        now, span = time.perf_counter(), span or self.current
+        span.send_s += now - self._since
+        if self.log is not None:
+            self.log.add(span, Activity.SEND, self._since, now, message_bytes)
         self._since = now
 
-    def book_wait(self, span: Span | None = None) -> None:
-        """Counts the time since the last call as waiting, for the current span or another one."""
-        now = time.perf_counter()
-        (span or self.current).wait_s += now - self._since
+    def book_wait(self, span: Span | None = None, message_bytes: int | None = None) -> None:
+        """Counts the time since the last call as waiting, for the current span or another one.
+
+        Args:
+            message_bytes: the payload of the message that had come by then; None where it was a part of one.
+        """
+        now, span = time.perf_counter(), span or self.current
+        span.wait_s += now - self._since
+        if self.log is not None:
+            self.log.add(span, Activity.WAIT, self._since, now, message_bytes)
         self._since = now
 
 

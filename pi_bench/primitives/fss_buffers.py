@@ -57,9 +57,10 @@ class FssBuffers:
         states = self.client_state[groups] if step == "evaluate" else self.server_state[groups]
         if step == "grow":  # all slices use the same states, as in `of`
             states = self.server_state[: self.size]
-        bundles = 0 if step == "grow" else self.spec.bundle_count
+        begun, bundles = 0x400, 0 if step == "grow" else self.spec.bundle_count
         opened = 0x100 if step == "evaluate" and self.spec.opening_group_bytes else 0
-        states[:, -4:] = np.array([bundles + opened], np.uint32).view(np.uint8)  # as native/fss/steps.cpp
+        words = np.array([begun + bundles + opened], np.uint32)
+        states[:, -4:] = words.view(np.uint8)  # as native/fss/steps.cpp
 
     def of(self, step: str, groups: slice) -> list[object]:
         """Returns the arguments of each call of the step on a slice; `grow` is called once per level."""

@@ -154,7 +154,7 @@ class _Client(_Phase):
                 self._share,
                 self._bits,
                 self._sender.postpone(self._message, self._choice_ots).take(),
-                ots,
+                ots.take(),
                 self._corrections,
                 self._client_states[slice_],
                 self._nodes[turn],

@@ -21,6 +21,7 @@ Parts of several documents and screens:
     fidelity, known_fidelity, remedies   closeness to the float network, and what would improve it
     phases, layer_time, directions       times and bytes by phase, layer and direction
     prediction, floor                    predicted times, and the least possible ones
+    trace, trace_events                  a traced inference: its line, and its file
     link, two_machines, mode_text        the link, runs on two machines, mode and options
 
 Warnings:

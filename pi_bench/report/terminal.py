@@ -24,6 +24,7 @@ from pi_bench.report.mode_text import mode_text
 from pi_bench.report.operators import counts_text
 from pi_bench.report.quantities import byte_count, counted, difference_text, is_shown, seconds, span_text
 from pi_bench.report.text_width import labeled, shortened
+from pi_bench.report.trace import trace_rows
 from pi_bench.report.two_machines import (
     expected_rows,
     machine_lines,
@@ -69,6 +70,7 @@ def render_result(result: Result, labels: Sequence[str], shown: Shown | None = N
                 *_sent(result),
                 *_memory(result),
                 *_prediction(result),
+                *trace_rows(result),
             ]
         ),
         _layers(result, shown),

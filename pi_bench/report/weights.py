@@ -30,9 +30,9 @@ def weights_text(weights: str | None) -> str:
     >>> weights_text("random")
     'weights random'
     >>> weights_text(None)
-    "weights unknown (the module's own; export with --own-weights given or random to note it)"
+    "weights unknown (the module's own; export with --own-weights or own_weights= to note it)"
     """
-    own = "unknown (the module's own; export with --own-weights given or random to note it)"
+    own = "unknown (the module's own; export with --own-weights or own_weights= to note it)"
     return f"weights {weights or own}"
 
 

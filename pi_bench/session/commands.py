@@ -26,6 +26,9 @@ class Command(enum.IntEnum):
     MEASURE = 5  # these three: `pi_bench.session.server_figures`
     RECORDS = 6
     SHARES = 7
+    CLOCK = 8  # `pi_bench.session.clock`
+    TRACE = 9  # these two: `pi_bench.session.timeline_messages`
+    TIMELINES = 10
 
 
 def send_command(session: Session, command: Command, inference_id: int) -> None:
@@ -57,10 +60,10 @@ def receive_command(session: Session) -> tuple[Command, int]:
     ...     Session(Channel(end), party, session_id=1, binding=bytes(32))
     ...     for end, party in zip(socket.socketpair(), Party)
     ... )
-    >>> client.send((9).to_bytes(8, "little"))
+    >>> client.send((99).to_bytes(8, "little"))
     >>> receive_command(server)
     Traceback (most recent call last):
-    pi_bench.errors.PeerError: the client sent the unknown command 9
+    pi_bench.errors.PeerError: the client sent the unknown command 99
     >>> client.close()
     >>> server.close()
 

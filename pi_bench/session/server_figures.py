@@ -109,7 +109,7 @@ def send_description(session: Session, values: dict[str, Any], set_up: PhaseReco
         send_description(session, {**values, "threads": 1}, set_up)
     ```
     """
-    _send(session, {**values, "set_up": set_up.as_dict()})
+    send_document(session, {**values, "set_up": set_up.as_dict()})
 
 
 def receive_description(session: Session) -> tuple[ServerDescription, PhaseRecord]:
@@ -127,7 +127,7 @@ def receive_description(session: Session) -> tuple[ServerDescription, PhaseRecor
         PeerError: the server does not measure, or its message is malformed.
         ConnectionFailedError: the server is silent, or the connection was lost.
     """
-    found = _receive(session, ServerDescription)
+    found = receive_document(session, ServerDescription)
     _require_printable([found.time, found.system, found.cpu_model, found.instruction_set, found.commit or ""])
     _require_printable([*found.versions, *found.versions.values()])
     return found, _record(found.set_up, Phase.SET_UP, 0)
@@ -141,7 +141,7 @@ def send_records(session: Session, offline: PhaseRecord, online: PhaseRecord, st
         send_records(session, offline, online, storage_bytes=813_000)
     ```
     """
-    _send(
+    send_document(
         session,
         {"offline": offline.as_dict(), "online": online.as_dict(), "storage_bytes": storage_bytes},
     )
@@ -161,7 +161,7 @@ def receive_records(
         return receive_records(session, program, inference_id=1)[1].wall_s
     ```
     """
-    found = _receive(session, _RunFields)
+    found = receive_document(session, _RunFields)
     known = {-1, *(op.id for op in program.ops)}
     for record in (found.offline, found.online):
         if not known.issuperset(span.op_id for span in record.spans):
@@ -213,10 +213,23 @@ def receive_insecure_shares(session: Session, program: Program) -> dict[str, np.
     return found
 
 
-def _send(session: Session, values: dict[str, Any]) -> None:
+def send_document(session: Session, values: object, what: str = "records") -> None:
+    """Sends JSON of bounded size.
+
+    Args:
+        what: names the document in the message of the error.
+
+    ```python
+    def send_names(session: Session, names: list[str]) -> None:
+        send_document(session, names, "names")
+    ```
+
+    Raises:
+        PeerError: it has more than `MAX_DOCUMENT_BYTES`.
+    """
     data = msgspec.json.encode(values)
     if len(data) > MAX_DOCUMENT_BYTES:
-        raise PeerError(f"the records of an inference have more than {MAX_DOCUMENT_BYTES:,} bytes")
+        raise PeerError(f"the {what} of an inference have more than {MAX_DOCUMENT_BYTES:,} bytes")
     session.send(len(data).to_bytes(_LENGTH_BYTES, "little"))
     for start in range(0, len(data), _PIECE_BYTES):
         session.send(data[start : start + _PIECE_BYTES])
@@ -226,7 +239,18 @@ def _send(session: Session, values: dict[str, Any]) -> None:
 _T = TypeVar("_T")
 
 
-def _receive(session: Session, kind: type[_T]) -> _T:
+def receive_document(session: Session, kind: type[_T]) -> _T:
+    """Receives what `send_document` sends, and checks it against a type.
+
+    ```python
+    def receive_names(session: Session) -> list[str]:
+        return receive_document(session, list[str])
+    ```
+
+    Raises:
+        PeerError: it is too large, or not of this type.
+        ConnectionFailedError: the server is silent, or the connection was lost.
+    """
     length = int.from_bytes(session.receive(_LENGTH_BYTES), "little")
     if not 0 < length <= MAX_DOCUMENT_BYTES:
         raise PeerError(

@@ -18,6 +18,7 @@ from pi_bench.channel.schedule import Item, ReceiveItem, Schedule, SendItem, Wor
 from pi_bench.errors import PeerError
 from pi_bench.metrics.resources import PeakMemoryMeter, cpu_time_s
 from pi_bench.metrics.spans import SpanRecorder
+from pi_bench.metrics.timeline import Activity, IntervalLog, PhaseTimeline
 from pi_bench.protocol.item_by_item import carry_out_item
 from pi_bench.protocol.script import NO_OP
 from pi_bench.protocol.session import Party, ReadableBuffer, ShareTrace
@@ -38,6 +39,10 @@ class Session:
     is an error. `binding` is 32 bytes that both parties share and that name this session. They hash both
     parties' randomness, the program, the protocol and its options, and keys are derived with them as
     context. One thread uses a session.
+
+    Attributes:
+        timelines: gets the timeline of each phase, by phase. None, the default, keeps none, since that takes
+            time within the phase.
 
     >>> import socket
     >>> client, server = (
@@ -69,6 +74,7 @@ class Session:
         self.session_id = session_id
         self.binding = binding
         self.trace = trace
+        self.timelines: dict[Phase, PhaseTimeline] | None = None
         self._headers = PhaseHeaders(FrameKind.COMMAND, session_id, 0)
         self._recorder = SpanRecorder()
         self._spare_steps = 0  # as many as a phase used
@@ -87,11 +93,14 @@ class Session:
         Yields a list that gets the record when the phase ends without an error.
         """
         records: list[PhaseRecord] = []
+        self._settle()  # what was carried out outside of a phase belongs to none
         self._headers = PhaseHeaders(_KINDS[phase], self.session_id, inference_id)
         self._reset_counters()
         self._memory.reset()
         cpu_s = cpu_time_s()
-        recorder = self._recorder = SpanRecorder(self._spare_steps)
+        log = None if self.timelines is None else IntervalLog()
+        recorder = self._recorder = SpanRecorder(self._spare_steps, log)
+        begun = recorder.since
         # The collector of cycles would run at a random message. An online phase is short and makes few.
         collects = phase is Phase.ONLINE and gc.isenabled()
         if collects:
@@ -100,7 +109,8 @@ class Session:
         try:
             yield records
             recorder.pause()
-            wall_s = time.perf_counter() - started
+            ended = time.perf_counter()
+            wall_s = ended - started
             self._settle()
         finally:
             self._unsettled = None
@@ -110,6 +120,8 @@ class Session:
             self._recorder = SpanRecorder()  # commands between phases belong to none
         self._spare_steps = max(self._spare_steps, len(recorder.spans))
         _log.info("%s of inference %d: %.4f s", phase, inference_id, wall_s)
+        if self.timelines is not None and log is not None:
+            self.timelines[phase] = log.timeline(begun, ended)
         records.append(
             PhaseRecord(
                 phase=phase,
@@ -189,7 +201,7 @@ class Session:
         stop = self.channel.carry_out(schedule, first, self._headers.shared, own)
         if stop.item > first:
             # Counted when the phase is over, or something else is sent or received.
-            self._unsettled = _CarriedOut(schedule, first, stop.item, recorder.step_count)
+            self._unsettled = _CarriedOut(schedule, first, stop.item, recorder.step_count, recorder.since)
             recorder.resume(recorder.since + 1e-9 * int(schedule.ends_ns[stop.item - 1]))
         if not stop.begun:
             return stop.item, True
@@ -199,12 +211,12 @@ class Session:
         if isinstance(item, SendItem):
             recorder.book_send(span.span)
             with span:
-                self._send(list(item.buffers), stop.sent)
+                self._send([byte_view(buffer) for buffer in item.buffers], stop.sent)
             return stop.item + 1, True
         assert isinstance(item, ReceiveItem)
         recorder.book_wait(span.span)
         with span:
-            depth = self._receive(item.buffer, None, stop.arrived)
+            depth = self._receive(byte_view(item.buffer), None, stop.arrived)
         return stop.item + 1, depth == expected_depth
 
     def _first_headers(self, schedule: Schedule) -> bytes | None:
@@ -230,6 +242,9 @@ class Session:
         recorder.insert(carried.place, ((item.step, item.part) for item in items))
         for item, end in zip(items, carried.schedule.ends_ns[carried.first :].tolist(), strict=False):
             span, seconds = recorder.step(item.step, item.part).span, 1e-9 * (end - before)
+            if recorder.log is not None:
+                times_s = carried.since + 1e-9 * before, carried.since + 1e-9 * end
+                _log_item(recorder.log, span, item, *times_s)
             before = end
             match item:
                 case SendItem():
@@ -250,13 +265,13 @@ class Session:
         self._settle()
         recorder = self._recorder
         recorder.pause()
-        span, size = recorder.current, sum(map(len, views))
+        span, size = recorder.current, sum(view.nbytes for view in views)
         header = self._header(span.op_id, self._sent_slices, self._depth_received + 1, size)
         self.channel.send_encoded(header, views, size, sent)
         self._count_sent(span, size)
         if self._logs_messages:
             _log.debug("step %d %s: sent %d bytes", span.op_id, span.part, size)
-        recorder.book_send()
+        recorder.book_send(message_bytes=size)
 
     def _count_sent(self, span: Span, size: int) -> None:
         depth = self._depth_received + 1
@@ -276,7 +291,7 @@ class Session:
         self._settle()
         recorder = self._recorder
         recorder.pause()
-        span, size = recorder.current, len(view)
+        span, size = recorder.current, view.nbytes
         expected = self._header(span.op_id, self._received_slices, self._depth_sent + 1, size)
         other = self.channel.receive_encoded(expected, view, meanwhile, arrived)
         depth = self._depth_sent + 1 if other is None else other.depth
@@ -289,7 +304,7 @@ class Session:
         self._count_received(span, size, depth)
         if self._logs_messages:
             _log.debug("step %d %s: received %d bytes", span.op_id, span.part, size)
-        recorder.book_wait()
+        recorder.book_wait(message_bytes=size)
         return depth
 
     def _count_received(self, span: Span, size: int, depth: int) -> None:
@@ -335,13 +350,24 @@ class Session:
 class _CarriedOut:
     """Items `first` to `stop` of a schedule, whose messages and times are not counted yet.
 
-    There were `place` spans before.
+    There were `place` spans before, and everything up to `since` was counted.
     """
 
     schedule: Schedule
     first: int
     stop: int
     place: int
+    since: float
+
+
+def _log_item(log: IntervalLog, span: Span, item: Item, start_s: float, end_s: float) -> None:
+    match item:
+        case SendItem():
+            log.add(span, Activity.SEND, start_s, end_s, item.byte_count)
+        case ReceiveItem():
+            log.add(span, Activity.WAIT, start_s, end_s, item.byte_count)
+        case WorkItem():
+            log.add(span, Activity.COMPUTE, start_s, end_s)
 
 
 def byte_view(buffer: ReadableBuffer) -> memoryview:

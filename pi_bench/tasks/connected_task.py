@@ -136,7 +136,9 @@ class ConnectedMeasurement:
             insecure_verify=asked.insecure_verify,
         )
         place = Placement(task.threads, (), ())
-        session = ConnectedSession(request, place, asked.stopping, self._prepare, waiting)
+        session = ConnectedSession(
+            request, place, asked.stopping, self._prepare, waiting, trace=asked.trace is not None
+        )
         with MachineWatch() as watch:
             measurement = measure_session(session, progress)
         measurement.machine_use = watch.use

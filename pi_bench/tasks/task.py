@@ -104,7 +104,14 @@ class PreparedTask:
         """The options of the measurement."""
         task = self.task
         asked = task.measuring
-        return LatencyOptions(task.options, asked.stopping, asked.timeout_s, asked.expect_digest, asked.link)
+        return LatencyOptions(
+            task.options,
+            asked.stopping,
+            asked.timeout_s,
+            asked.expect_digest,
+            asked.link,
+            trace=asked.trace is not None,
+        )
 
     def session(self) -> MeasuringSession:
         """Makes the context in which both parties run."""

@@ -79,7 +79,7 @@ def test_an_instance_and_noise(folder: Path, capsys: pytest.CaptureFixture[str])
     assert run("--module", "users_own_network:network", "--input-shape", "2,6,6") == 0
     told = capsys.readouterr().out
     assert "calibrated on 32 samples of seeded noise" in told
-    assert "weights unknown" in told and "export with --own-weights given or random to note it" in told
+    assert "weights unknown" in told and "export with --own-weights or own_weights= to note it" in told
 
 
 @pytest.mark.parametrize("origin", ["given", "random"])

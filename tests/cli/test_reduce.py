@@ -273,3 +273,10 @@ def test_what_is_wrong_with_a_pruning_is_named(small, tmp_path):
         with pytest.raises(UsageError, match=rf"--budget {budget}: .*{message}"):
             run("prune", "--budget", budget, "--network", small, "-o", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_options_of_sampling_need_the_criterion_that_samples(small, tmp_path):
+    for option in (("--sampling-steps", 5), ("--sampling-learning-rate", 0.1)):
+        with pytest.raises(UsageError, match="are options of --criterion lfpc: add it, or leave"):
+            run("prune", "--budget", 300, "--network", small, "-o", tmp_path / "out", *option)
+    assert not (tmp_path / "out").exists()

@@ -18,6 +18,7 @@ import pytest
 from pi_bench.cli import main
 from pi_bench.history import History
 from pi_bench.report.documents import schema_of
+from tests.trace_law import require_lawful
 
 PI_BENCH = [sys.executable, "-m", "pi_bench"]
 
@@ -132,6 +133,22 @@ def test_the_result_is_that_of_one_machine_with_a_real_link(
     with History(history_of_tests) as history:
         assert history.document(int(kept[1]))["server_environment"] == two["server_environment"]
     assert "left after 4 inferences" in server.line_with("left after")
+
+
+def test_a_trace_has_both_machines_on_one_clock(
+    serving: Callable[..., Serving], model_file: Path, tmp_path: Path
+) -> None:
+    server = serving("--measure", "--protocol", "delphi")
+    run = latency(server.address, tmp_path, "--runs", "1", "--trace", "trace.json", "--json", "result.json")
+    assert run.returncode == 0, run.stderr
+    result, trace = (json.loads((tmp_path / name).read_text()) for name in ("result.json", "trace.json"))
+    require_lawful(trace)
+    traced = result["trace"]
+    assert result["runs"] == 1 and result["server_environment"] is not None
+    # Both addresses are of this machine, whose clock is one, so its offset is known: it is none.
+    assert abs(traced["clock_offset_s"]) <= traced["clock_uncertainty_s"] < 0.1
+    assert traced["offline"]["message_count"] > 0 < traced["online"]["message_count"]
+    assert "are on the client's clock within" in run.stdout
 
 
 def test_shares_verify_a_run_only_where_both_parties_say_insecure(

@@ -18,6 +18,10 @@ from tests.contract.conftest import leave, sending_other, sent_count
 FSS = find_protocol("fss")
 
 
+class Broken(Exception):
+    """Represents an error of a step, such as memory that is used up."""
+
+
 class Memory:
     """Everything that holds labels, nodes, choices, bits or states, at both parties."""
 
@@ -86,3 +90,21 @@ def test_a_failure_at_any_message_leaves_no_secret(victim, small_network, run, m
         with pytest.raises(ConnectionFailedError):
             run(FSS, program, weights, inputs[:1], "exact", sending_other(victim, sent, leave))
         assert not any(memory.secrets().values()), (sent, memory.secrets())
+
+
+@pytest.mark.parametrize("ot", ["softspoken", "ferret"])
+@pytest.mark.parametrize("step", ["request", "answer"])
+def test_a_step_that_fails_leaves_no_secret(step, ot, small_network, run, memory, monkeypatch) -> None:
+    """Not the choices and bits that it has just drawn, and not the labels that were just extended."""
+    program, weights, inputs = small_network
+    calls = []
+
+    def failing(*arguments) -> None:
+        calls.append(memory.secrets()["choices and bits"])
+        raise Broken
+
+    monkeypatch.setattr(fss, step, failing)
+    with pytest.raises(Broken):
+        run(FSS, program, weights, inputs[:1], FSS.configure("windowed", {"ot": ot}))
+    assert calls[0] > 0 and memory.buffers
+    assert not any(memory.secrets().values()), memory.secrets()

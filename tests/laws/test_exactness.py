@@ -36,7 +36,7 @@ from tests.laws.networks import Network, networks
 from tests.laws.torch_graph import Evaluation, fixed_point_bound
 
 FUZZ = int(os.environ.get("PI_BENCH_FUZZ", "1"))
-BATCH = 2
+BATCH = 3  # odd: a polynomial that holds two images has a last one with a single image
 
 
 def law(count: int) -> settings:
@@ -45,7 +45,7 @@ def law(count: int) -> settings:
 
 
 def compiled(network: Network) -> tuple[Program, Weights, np.ndarray]:
-    """A program that a client would accept, the weights, and two encoded inputs."""
+    """A program that a client would accept, the weights, and some encoded inputs."""
     check_graph(network.graph)
     try:
         program, weights = compile_graph(network.graph, CompileOptions(batch=BATCH))

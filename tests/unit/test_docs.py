@@ -132,6 +132,12 @@ def test_the_changelog_begins_with_the_version() -> None:
         assert [*map(int, release.split("."))] > [*map(int, RELEASES[0][0].split("."))]
 
 
+def test_an_entry_of_the_changelog_has_one_line() -> None:
+    newest = DOCUMENTS["CHANGELOG.md"].partition("## 0.2.0")[0]
+    entries = newest.partition("### ")[2].splitlines()[1:]
+    assert [line for line in entries if line and not line.startswith(("- ", "### "))] == []
+
+
 def test_measuring_lists_every_exit_code_as_help_does() -> None:
     section = DOCUMENTS["docs/measuring.md"].split("## Exit codes")[1].split("\n## ")[0]
     listed = re.findall(r"^\| (\d+) \| (.*) \|$", section, re.MULTILINE)
@@ -201,11 +207,18 @@ def _is_there(name: str) -> bool:
         "pi_bench/cli",
         "pi_bench/crypto",
         "pi_bench/hybrid",
+        "pi_bench/hybrid/parties",
         "pi_bench/launch",
+        "pi_bench/metrics",
         "pi_bench/network",
+        "pi_bench/network/interchange",
+        "pi_bench/network/lowering",
+        "pi_bench/prediction",
         "pi_bench/report",
         "models",
         "models/linearization",
+        "models/reduction",
+        "models/training",
     ],
 )
 def test_the_overview_of_a_package_names_each_of_its_modules_once(package: str) -> None:

@@ -274,3 +274,25 @@ def test_channels_and_features_of_unequal_range_are_equalized_the_same_way_each_
         run = run_reference(program, weights, encode_input(program, x[None]))
         error = np.abs(decode_output(program, run.values[program.output.id]) - answer).max()
         assert error < 0.02 * np.abs(expected).max()
+
+
+@pytest.mark.parametrize(
+    ("given", "noted"), [({}, None), ({"own_weights": "given"}, False), ({"own_weights": "random"}, True)]
+)
+def test_the_origin_of_the_weights_is_noted(given, noted, module, inputs, tmp_path):
+    path = tmp_path / "model.pt"
+    pi_bench.export(module, inputs[:1], path, calibration=inputs, **given)
+    assert load_model(path).meta.get("random_weights") == noted
+
+
+def test_the_weights_of_a_file_are_given(module, inputs, tmp_path):
+    program = tmp_path / "program.pt2"
+    torch.export.save(torch.export.export(module.eval(), (inputs,)), program)
+    written = pi_bench.export(program, None, tmp_path / "model.pt", calibration=inputs)
+    assert written.meta["random_weights"] is False
+
+
+def test_another_origin_of_the_weights_is_refused(module, inputs, tmp_path):
+    with pytest.raises(UsageError, match="own_weights cannot be 'trained'; it can be 'given', 'random'"):
+        pi_bench.export(module, inputs[:1], tmp_path / "model.pt", calibration=inputs, own_weights="trained")
+    assert not (tmp_path / "model.pt").exists()

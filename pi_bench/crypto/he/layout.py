@@ -30,12 +30,11 @@ _PRODUCT_NS = 12_000
 _ANSWER_NS = 206_000
 _JOIN_NS = 125_000
 _DECRYPT_NS = 40_000
-_WEIGHT_NS = 26_000
-_COPIED_WEIGHT_NS = 38_000
-_RUNS_WEIGHT_NS = 3_000
+_WEIGHT_NS = 39_000
+_COPIED_WEIGHT_NS = 57_000
+_RUNS_WEIGHT_NS = 4_500
 """Public prices of the steps, about those of one core with 52-bit multipliers. They decide between layouts
-and are the same on every machine, so that both parties choose alike. A weight polynomial serves all tiles.
-Its price is two thirds of its transform, because a server keeps a part of the transforms."""
+and are the same on every machine, so that both parties choose alike. A weight polynomial serves all tiles."""
 
 _MAX_JOINED_PRODUCTS = 1 << 11
 """Bounds the memory of products that wait to be joined."""
@@ -57,10 +56,10 @@ _COPIES = {
 class Layout:
     """Holds a candidate: the channels and coefficients of its polynomials, and the bands of output rows.
 
-    A polynomial of the input has `slots` channels side by side and `high` groups of them, one `block` apart.
-    So channel c lies at the exponents
+    A polynomial of the input has `slots` channels side by side, and `high` groups of them, one `block` apart.
+    It holds `images` images of the batch one after the other. So channel c of image n lies at the exponents
 
-        ((c div slots) * block + row and column) * slots + c mod slots.
+        ((n * high + c div slots) * block + row and column) * slots + c mod slots.
 
     `slots` is a power of two. If it is above 1, outputs lie at its multiples. Then an output polynomial holds
     the outputs of `copies` product polynomials, which takes as many copies of each input polynomial
@@ -84,6 +83,7 @@ class Layout:
     row: int  # coefficients between two rows
     top: int  # rows of padding that are shared, not stored
     band_rows: int  # output rows of a band; the last band may have fewer
+    images: int = 1  # of the batch in a polynomial; the last polynomials may have fewer
     slots: int = 1
     high: int = 1
     copies: int = 1  # a power of two
@@ -109,7 +109,7 @@ class Layout:
         """Returns the tiles, the input polynomials per tile, and the output polynomials per tile."""
         bands = -(-geometry.out_height // self.band_rows)
         return (
-            geometry.batch * bands,
+            -(-geometry.batch // self.images) * bands,
             -(-geometry.in_channels // self.in_block),
             -(-geometry.out_channels // (self.out_block * self.copies)),
         )
@@ -133,9 +133,16 @@ class Layout:
         return tiles * in_polys * parameters.CIPHERTEXT_BYTES + answers * parameters.PACKED_POLY_BYTES
 
     def _weight_ns(self, geometry: Geometry) -> int:
+        """Returns the price of a weight polynomial.
+
+        A server keeps a part of the transforms, taken as a third. The weight polynomials of I images take
+        about I times the memory, so a part I times smaller is kept.
+        """
         if self.copies > 1:
-            return _COPIED_WEIGHT_NS
-        return _WEIGHT_NS if self.run(geometry) == 1 else _RUNS_WEIGHT_NS
+            price = _COPIED_WEIGHT_NS
+        else:
+            price = _WEIGHT_NS if self.run(geometry) == 1 else _RUNS_WEIGHT_NS
+        return price * (3 * self.images - 1) // (3 * self.images)
 
     @property
     def _copying_ns(self) -> int:
@@ -213,22 +220,58 @@ def _band_heights(height: int, most: int) -> Iterator[int]:
         rows -= 1
 
 
+def _image_counts(batch: int, most: int) -> Iterator[int]:
+    """Yields numbers of images of a polynomial, at most `most`, each the least for its number of groups.
+
+    They fall by a quarter or more, and by a half above 16, because a hostile program could make their number
+    large.
+
+    >>> list(_image_counts(16, 16)), list(_image_counts(16, 5)), list(_image_counts(5, 0))
+    ([16, 8, 6, 4, 3, 2, 1], [4, 3, 2, 1], [])
+    """
+    images = min(batch, most)
+    while images > 0:
+        images = -(-batch // -(-batch // images))
+        yield images
+        images = images // 2 if images > 16 else images * 3 // 4
+
+
 def _separate(geometry: Geometry, block: int, row: int, top: int, band_rows: int) -> Iterator[Layout]:
     """Yields the layouts whose channels are blocks, each answered by itself."""
     if geometry.is_pointwise and block > MIN_RUN // 2:
         block = 1 << (block - 1).bit_length()
-    for out_block, in_block in _splits(DEGREE // block, geometry.out_channels, geometry.in_channels):
-        yield Layout(in_block, out_block, block, row, top, band_rows, high=in_block)
+    for images in _image_counts(geometry.batch, DEGREE // block):
+        capacity = DEGREE // (block * images)
+        for out_block, in_block in _splits(capacity, geometry.out_channels, geometry.in_channels):
+            yield Layout(in_block, out_block, block, row, top, band_rows, images, high=in_block)
 
 
 def _side_by_side(
     geometry: Geometry, block: int, row: int, top: int, band_rows: int, *, slots: int, folded: bool
 ) -> Iterator[Layout]:
     """Yields the layouts with `slots` channels side by side, whose answers are joined."""
+    for images in _image_counts(geometry.batch, DEGREE // (block * slots)):
+        yield from _images_together(
+            geometry, block, row, top, band_rows, slots=slots, images=images, folded=folded
+        )
+
+
+def _images_together(
+    geometry: Geometry,
+    block: int,
+    row: int,
+    top: int,
+    band_rows: int,
+    *,
+    slots: int,
+    images: int,
+    folded: bool,
+) -> Iterator[Layout]:
+    """Yields the layouts of `_side_by_side` with `images` images in a polynomial."""
     phases = geometry.phases
     most_high = -(-geometry.in_channels * phases // slots)
-    tiles = geometry.batch * -(-geometry.out_height // band_rows)
-    for out_block, high in _splits(DEGREE // (block * slots), geometry.out_channels, most_high):
+    tiles = -(-geometry.batch // images) * -(-geometry.out_height // band_rows)
+    for out_block, high in _splits(DEGREE // (block * slots * images), geometry.out_channels, most_high):
         in_block = min(high * slots // phases, geometry.in_channels)
         if not in_block:
             continue
@@ -239,7 +282,7 @@ def _side_by_side(
                 per_answer = min(slots, 1 << (outputs - 1).bit_length())
             if outputs <= _MAX_JOINED_PRODUCTS and copies * per_answer > 1:
                 yield Layout(
-                    in_block, out_block, block, row, top, band_rows, slots, high, copies, per_answer,
+                    in_block, out_block, block, row, top, band_rows, images, slots, high, copies, per_answer,
                     folded=folded,
                 )  # fmt: skip
 

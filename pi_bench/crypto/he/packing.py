@@ -12,9 +12,15 @@ so output (a, i, j) appears at a C P + (i width + j) stride, and nothing else do
 Deviation from the paper: padding is shared. A row ends with max(left, right) zeros, which are also the left
 padding of the next row; a channel ends with max(top, bottom) rows of zeros, which are also the top padding of
 the next one. A read before the first coefficient meets the tail of the polynomial, negated: zeros. An image
-too large for one polynomial is divided into bands of output rows, whose input rows overlap; each image of a
-batch and each band is a tile of its own. A block of kernels of one tap is rounded up to a power of two, so
-that the transforms of their weights are short (layout.py).
+too large for one polynomial is divided into bands of output rows, whose input rows overlap. A block of
+kernels of one tap is rounded up to a power of two, so that the transforms of their weights are short
+(layout.py).
+
+I images of a batch share a polynomial where that is cheaper. They lie C P apart, as further channels would,
+and the output channels of a weight polynomial lie I C P apart. So output (a, i, j) of image n appears at
+(a I + n) C P + (i width + j) stride, and nothing else does if I M C P <= N. A band of such a group of images
+is a tile. With M and C smaller by the root of I than for one image, an image takes about 1 / sqrt(I) of the
+polynomials, and as many products.
 
 Joined answers need outputs at multiples of a power of two. For them, `slots` channels lie side by side, so
 that an exponent is multiplied by `slots` and the channel's place is added (Layout). A stride becomes channels
@@ -45,8 +51,8 @@ _MAX_WIRE_BYTES = 1 << 32
 class LinearPlan:
     """Holds the packing of one linear operator, from its public shapes alone.
 
-    Tiles are ordered [image][band]; in a message, the polynomials of a tile are adjacent. |w| is below
-    2**(weight_bits - 1).
+    Tiles are ordered [group of images][band]; in a message, the polynomials of a tile are adjacent. |w| is
+    below 2**(weight_bits - 1).
 
     >>> plan = LinearPlan.of(LinearShape("dense", (1, 512), (1, 10)), weight_bits=8)
     >>> plan.tile_count, plan.product_count, plan.released_count
@@ -232,9 +238,14 @@ class LinearPlan:
         return exponents.astype(np.uint16).reshape(layout.out_block, layout.in_block, -1)
 
     @property
+    def _image_spread(self) -> int:
+        """Coefficients between two images of a polynomial."""
+        return self.layout.high * self.layout.block * self.layout.slots
+
+    @property
     def _spread(self) -> int:
         """Coefficients between two output channels of a polynomial."""
-        return self.layout.high * self.layout.block * self.layout.slots
+        return self.layout.images * self._image_spread
 
     def _bands(self) -> Iterator[tuple[int, int]]:
         for first in range(0, self.geometry.out_height, self.layout.band_rows):
@@ -245,27 +256,30 @@ class LinearPlan:
         g, layout = self.geometry, self.layout
         image = tensor.reshape(g.batch, g.in_channels, *self.in_shape[2:] or (1, 1))
         image = g.fold_input(image)[:, :, : g.height, : g.width]
-        rows = layout.block // layout.row
-        used, held = self._spread, layout.in_block * g.phases
+        rows, bands = layout.block // layout.row, list(self._bands())
+        held, places = layout.in_block * g.phases, layout.high * layout.slots
+        groups = self.tile_count // len(bands)
         polys = np.zeros((self.tile_count, self.in_poly_count, DEGREE), np.uint32)
-        # (tile, polynomial, group of channels, row and column, channel of the group)
-        target = polys[:, :, :used].reshape(*polys.shape[:2], layout.high, layout.block, layout.slots)
-        band_count = self.tile_count // g.batch
+        # (group of images, band, polynomial, image, group of channels, row and column, channel of the group)
+        target = polys[:, :, : self._spread].reshape(
+            groups, len(bands), -1, layout.images, layout.high, layout.block, layout.slots
+        )
+        assert np.shares_memory(target, polys)
         for poly in range(self.in_poly_count):
             part = image[:, poly * held : (poly + 1) * held]
-            padded = np.zeros((self.tile_count, layout.high * layout.slots, layout.block), np.uint32)
-            blocks = padded[:, :, : rows * layout.row].reshape(
-                self.tile_count, layout.high * layout.slots, rows, layout.row
-            )
+            padded = np.zeros((groups * layout.images, len(bands), places, layout.block), np.uint32)
+            blocks = padded[..., : rows * layout.row].reshape(*padded.shape[:3], rows, layout.row)
             assert np.shares_memory(blocks, padded)
-            for band, (first_out, _) in enumerate(self._bands()):
+            for band, (first_out, _) in enumerate(bands):
                 first = first_out * g.stride[0] - (g.top - layout.top)  # input row at the block's row 0
                 begin, end = max(first, 0), min(first + rows, g.height)
                 if begin < end:
-                    at = blocks[band::band_count, : part.shape[1], begin - first : end - first, : g.width]
+                    at = blocks[: g.batch, band, : part.shape[1], begin - first : end - first, : g.width]
                     at[...] = part[:, :, begin:end]
-            channels = padded.reshape(self.tile_count, layout.high, layout.slots, layout.block)
-            target[:, poly] = channels.swapaxes(2, 3)
+            channels = padded.reshape(
+                groups, layout.images, len(bands), layout.high, layout.slots, layout.block
+            )
+            target[:, :, poly] = channels.transpose(0, 2, 1, 3, 5, 4)
             padded.fill(0)  # the masks are secret
         if g.phases > 1:  # else `image` is the caller's own array
             image.fill(0)
@@ -278,16 +292,17 @@ class LinearPlan:
         elements = flat.reshape(g.batch, g.out_channels, g.out_height, g.out_width)
         index: list[np.ndarray] = []
         positions: list[np.ndarray] = []
-        for image in range(g.batch):
+        channels = layout.out_block * layout.copies
+        for image in range(0, g.batch, layout.images):
             for first_row, end_row in self._bands():
-                for first in range(0, g.out_channels, layout.out_block * layout.copies):
+                for first in range(0, g.out_channels, channels):
                     part = elements[
-                        image, first : first + layout.out_block * layout.copies, first_row:end_row
+                        image : image + layout.images, first : first + channels, first_row:end_row
                     ]
-                    a, i, j = np.ogrid[: part.shape[0], : part.shape[1], : part.shape[2]]
+                    n, a, i, j = np.ogrid[tuple(slice(size) for size in part.shape)]
                     block, a = np.divmod(a, layout.out_block)
                     at = (i * g.stride[0] * layout.row + j * g.stride[1]) * layout.slots
-                    at = at + a * self._spread + block * layout.per_answer
+                    at = at + n * self._image_spread + a * self._spread + block * layout.per_answer
                     index.append(part.ravel())
                     positions.append(at.astype(np.uint16).ravel())
         starts = np.cumsum([0, *(len(part) for part in index)]).astype(np.uint64)

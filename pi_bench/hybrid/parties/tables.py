@@ -23,7 +23,7 @@ from pi_bench.crypto import fss
 from pi_bench.crypto.correlated_ot import OtReceiver, OtSender
 from pi_bench.crypto.fss import FssSpec
 from pi_bench.crypto.ot_extension import LABEL_BYTES, CotReceiver, CotSender
-from pi_bench.crypto.postponed_ots import PostponedOts, ReceiverOts, SenderOts
+from pi_bench.crypto.postponed_ots import Ots, PostponedOts, ReceiverOts, SenderOts
 from pi_bench.crypto.randomness import padded_words
 from pi_bench.crypto.secret import wipe
 from pi_bench.crypto.symmetric import LANES
@@ -39,10 +39,15 @@ _Place = tuple[int, int]
 
 @dataclass(slots=True)
 class _Unfinished:
-    """Holds a party's labels, choices, nodes and unsent bundles of one slice."""
+    """Holds the secrets of one slice at a party, and its unsent bundles.
 
-    labels: np.ndarray | PostponedOts | None  # of the reverse OTs, until the state is made of them
-    choices: np.ndarray | None = None  # the server's
+    `labels`, `drawn` and `buffers` are there until the state is made of them, or the phase fails.
+    """
+
+    labels: np.ndarray | PostponedOts[SenderOts] | None  # of the reverse OTs
+    choices: np.ndarray | None = None  # the server's; also in `drawn`
+    drawn: list[np.ndarray] = field(default_factory=list)  # choices and bits
+    buffers: list[np.ndarray] = field(default_factory=list)  # labels, of the pool
     nodes: np.ndarray | None = None
     bundles: dict[int, np.ndarray] = field(default_factory=dict)
 
@@ -69,11 +74,11 @@ class _Tables:
         self._unfinished.clear()
 
     def _wipe_drawn(self, unfinished: _Unfinished) -> None:
-        if isinstance(unfinished.labels, np.ndarray):
-            self._buffers.give_back(unfinished.labels)
-        if unfinished.choices is not None:
-            wipe(unfinished.choices)
         unfinished.labels = unfinished.choices = None
+        while unfinished.drawn:
+            wipe(unfinished.drawn.pop())
+        while unfinished.buffers:
+            self._buffers.give_back(unfinished.buffers.pop())
 
     def _begin(self, job: GadgetJob, groups: range) -> None:
         if groups.start == 0:
@@ -85,9 +90,11 @@ class _Tables:
     def _call(self, step: TableStep) -> fss.FssCall:
         return fss.FssCall(table_of(step.job), step.job.number, step.groups.start, self._threads)
 
-    def _labels(self, groups: range, ots: int) -> np.ndarray:
+    def _labels(self, unfinished: _Unfinished, groups: range, ots: int) -> np.ndarray:
+        """Returns memory for labels, which is wiped with the slice."""
         buffer = self._buffers.take(len(groups) * ots * LANES * LABEL_BYTES)
-        return buffer.reshape(len(groups), ots, LANES, LABEL_BYTES)
+        unfinished.buffers.append(buffer.reshape(len(groups), ots, LANES, LABEL_BYTES))
+        return unfinished.buffers[-1]
 
     def _grow(
         self, step: TableStep, levels: range, message: memoryview, delta: np.ndarray, seed: bytes
@@ -187,8 +194,8 @@ class ClientTables(_Tables):
                 postponed = self.reverse.postpone(message, exchange.ot_count)
                 self._unfinished[job.number, groups.start] = _Unfinished(postponed)
                 return
-            labels = self._labels(groups, table_of(job).choice_ots)
-            self._unfinished[job.number, groups.start] = _Unfinished(labels)
+            unfinished = self._unfinished[job.number, groups.start] = _Unfinished(None)
+            labels = unfinished.labels = self._labels(unfinished, groups, table_of(job).choice_ots)
             self.reverse.extend(message, exchange.ot_count, labels, threads=self._threads)
 
     def ask(self, step: TableStep, linear_share: np.ndarray) -> None:
@@ -222,9 +229,9 @@ class ClientTables(_Tables):
         share = padded_words(
             rows(job.gather(linear_share), job.real_elements(groups)), len(job.elements(groups))
         )
-        bits = fss.draw_bits(table.client_bits, len(groups))
-        choices = fss.request_choices(table, share, bits)
-        message, labels = self._request_labels(choices, step)
+        unfinished.drawn.append(bits := fss.draw_bits(table.client_bits, len(groups)))
+        unfinished.drawn.append(choices := fss.request_choices(table, share, bits))
+        message, labels = self._request_labels(unfinished, choices, step)
         unfinished.nodes = self._buffers.take(len(groups) * table.scratch_group_bytes)
         unfinished.bundles[1] = _bundle(table, groups, 1)
         corrections = np.empty(len(groups) * table.correction_group_bytes, np.uint8)
@@ -235,29 +242,25 @@ class ClientTables(_Tables):
                 hash_seed=self._evaluator.table_seed,
                 v=share,
                 bits=bits,
-                choice_labels=of_choices if isinstance(of_choices, np.ndarray) else of_choices.take(),
-                request_labels=labels,
+                choice_labels=_taken(of_choices),
+                request_labels=_taken(labels),
                 out_corrections=corrections,
                 out_state=self._state(step),
                 out_scratch=unfinished.nodes,
                 out_bundle=unfinished.bundles[1],
             ),
         )
-        wipe(bits)
-        wipe(choices)
-        if isinstance(labels, np.ndarray):
-            self._buffers.give_back(labels)
         self._wipe_drawn(unfinished)
         return [message, corrections]
 
     def _request_labels(
-        self, choices: np.ndarray, step: TableStep
-    ) -> tuple[bytearray, np.ndarray | ReceiverOts]:
+        self, unfinished: _Unfinished, choices: np.ndarray, step: TableStep
+    ) -> tuple[bytearray, np.ndarray | PostponedOts[ReceiverOts]]:
         """Returns the message of the label OTs, and their labels or the OTs that `request` extends."""
         label_ots = self._evaluator.label_ots
         if isinstance(label_ots, CotReceiver):
             return label_ots.extend_within(choices, step.ot_count)
-        labels = self._labels(step.groups, table_of(step.job).request_ots)
+        labels = self._labels(unfinished, step.groups, table_of(step.job).request_ots)
         return label_ots.extend(choices, step.ot_count, labels, threads=self._threads), labels
 
 
@@ -293,8 +296,9 @@ class ServerTables(_Tables):
         job, groups, table = exchange.job, exchange.groups, table_of(exchange.job)
         with self._session.step(job.op_id, "ot"):
             choices = fss.draw_choices(table, len(groups))
-            labels = self._labels(groups, table.choice_ots)
-            self._unfinished[job.number, groups.start] = _Unfinished(labels, choices)
+            unfinished = _Unfinished(None, choices, [choices])
+            self._unfinished[job.number, groups.start] = unfinished
+            labels = unfinished.labels = self._labels(unfinished, groups, table.choice_ots)
             message = self.reverse.extend(
                 choices.view(np.uint8), exchange.ot_count, labels, threads=self._threads
             )
@@ -318,10 +322,10 @@ class ServerTables(_Tables):
         self._begin(job, groups)
         unfinished = self._unfinished[_place(step)]
         assert isinstance(unfinished.labels, np.ndarray) and unfinished.choices is not None
-        bits = fss.draw_bits(table.server_bits, len(groups))
+        unfinished.drawn.append(bits := fss.draw_bits(table.server_bits, len(groups)))
         ot_bytes = job.extension_bytes(step.ot_count)
         end = ot_bytes + len(groups) * table.correction_group_bytes
-        labels = self._request_labels(message[:ot_bytes], step)
+        labels = self._request_labels(unfinished, message[:ot_bytes], step)
         unfinished.nodes = self._buffers.take(len(groups) * table.scratch_group_bytes)
         unfinished.bundles[1] = _bundle(table, groups, 1)
         opening = np.empty(len(groups) * table.opening_group_bytes, np.uint8)
@@ -333,7 +337,7 @@ class ServerTables(_Tables):
                 choices=unfinished.choices,
                 bits=bits,
                 choice_labels=unfinished.labels,
-                request_labels=labels,
+                request_labels=_taken(labels),
                 corrections=message[ot_bytes:end],
                 out_opening=opening,
                 out_state=self._state(step),
@@ -341,24 +345,27 @@ class ServerTables(_Tables):
                 out_bundle=unfinished.bundles[1],
             ),
         )
-        wipe(bits)
-        if isinstance(labels, np.ndarray):
-            self._buffers.give_back(labels)
         self._wipe_drawn(unfinished)
         return message[end:], [opening]
 
-    def _request_labels(self, message: memoryview, step: TableStep) -> np.ndarray | SenderOts:
+    def _request_labels(
+        self, unfinished: _Unfinished, message: memoryview, step: TableStep
+    ) -> np.ndarray | PostponedOts[SenderOts]:
         """Returns the labels of the label OTs, or the OTs that `answer` extends."""
         label_ots = self._garbler.label_ots
         if isinstance(label_ots, CotSender):
-            return label_ots.postpone(message, step.ot_count).take()
-        labels = self._labels(step.groups, table_of(step.job).request_ots)
+            return label_ots.postpone(message, step.ot_count)
+        labels = self._labels(unfinished, step.groups, table_of(step.job).request_ots)
         label_ots.extend(message, step.ot_count, labels, threads=self._threads)
         return labels
 
 
 def _place(step: TableStep) -> _Place:
     return step.job.number, step.groups.start
+
+
+def _taken(labels: np.ndarray | PostponedOts[Ots]) -> np.ndarray | Ots:
+    return labels if isinstance(labels, np.ndarray) else labels.take()
 
 
 def _bundle(table: FssSpec, groups: range, level: int) -> np.ndarray:

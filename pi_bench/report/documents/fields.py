@@ -26,7 +26,7 @@ Weights = Annotated[
         description="where the weights come from, as the model file says. Random: drawn by the exporter, "
         "so that answers mean nothing. Given: read from a checkpoint or a network's file, or trained by "
         "pi-bench. null: unknown, as those that an exported module had on its own and `pi-bench export "
-        "--own-weights` did not note"
+        "--own-weights` or `own_weights=` did not note"
     ),
 ]
 UpperRelus = Annotated[

@@ -271,6 +271,40 @@ class ComparedLogits(Part, frozen=True, kw_only=True):
     compared_run_count: Count
 
 
+class Fractions(Part, frozen=True, kw_only=True):
+    """Holds one part of a whole per party."""
+
+    client: Annotated[float, Meta(ge=0, le=1)]
+    server: Annotated[float, Meta(ge=0, le=1)]
+
+
+class TracedPhase(Part, frozen=True, kw_only=True):
+    """Describes one phase of the traced inference."""
+
+    time_s: Annotated[float, Meta(ge=0, description="seconds of this phase while it was traced")]
+    message_count: Annotated[int, Meta(ge=0, description="messages, each with an arrow")]
+    unaccounted: Annotated[
+        Fractions, Meta(description="parts of the phase in which nothing says what the party did")
+    ]
+    outside_layers: Annotated[
+        Fractions, Meta(description="parts of the phase that belong to no layer and to no part with a name")
+    ]
+
+
+class TracedInference(Part, frozen=True, kw_only=True):
+    """Describes the trace of one more inference, which counts for no other figure."""
+
+    file: Annotated[str, Meta(description="name of the trace file")]
+    clock_offset_s: Annotated[
+        float, Meta(description="seconds by which the server's clock was ahead of the client's")
+    ]
+    clock_uncertainty_s: Annotated[
+        float, Meta(ge=0, description="largest error of the server's times on the client's clock")
+    ]
+    offline: Annotated[TracedPhase, Meta(description="the traced offline phase")]
+    online: Annotated[TracedPhase, Meta(description="the traced online phase")]
+
+
 class Result(Document, frozen=True, kw_only=True):
     """Result of `pi-bench latency`.
 
@@ -359,6 +393,7 @@ class Result(Document, frozen=True, kw_only=True):
         MeasuredLimits | None, Meta(description="null with --no-limits, and where they cannot be measured")
     ] = None
     floor: Annotated[Floor | None, Meta(description="null where the limits are")] = None
+    trace: Annotated[TracedInference | None, Meta(description="null where --trace was not given")] = None
     notes: Notes = ()
     warnings: tuple[str, ...] = ()
     cautions: Cautions = ()

@@ -157,6 +157,32 @@ def test_no_message_is_made_before_the_last_bundle(spec, monkeypatch) -> None:
     check_refused(early, [run.message, run.kept, run.z, run.answer])
 
 
+@pytest.mark.parametrize("spec", SPECS)
+def test_memory_of_zeros_is_no_state(spec) -> None:
+    """Fresh pages and a burned arena hold zeros: they would mask nothing, and the message would show u."""
+    run = prepare(spec, random_words((LANES,)), Extensions().material(spec, 1), call=call_of(spec))
+    run.message, run.kept = (
+        np.zeros(size, np.uint8) for size in (spec.online_group_bytes, spec.kept_group_bytes)
+    )
+    run.z, run.answer = np.zeros(LANES, np.uint32), np.zeros(spec.answer_group_bytes // 4, np.uint32)
+    states = {"server": run.server_state, "client": run.client_state}
+    words = random_words((LANES,))
+    for bundles in range(spec.bundle_count + 1):
+        for state in states.values():
+            state[:] = 0
+            state.view(np.uint32)[-1] = bundles
+        steps = [partial(fss.encode, call_of(spec), encode_arguments(run, words))]
+        steps.append(partial(fss.evaluate, call_of(spec), evaluate_arguments(run, words)))
+        steps += [
+            partial(fss.grow, call_of(spec), grow_arguments(run, party, states[party], bundles + 1))
+            for party in states
+            if bundles < spec.bundle_count
+        ]
+        if spec.opening_group_bytes:
+            steps.append(partial(fss.accept_opening, spec, run.opening, run.client_state))
+        check_refused(steps, [*states.values(), run.message, run.kept, run.z, run.answer])
+
+
 def call_of(spec: FssSpec) -> FssCall:
     return FssCall(spec, gadget=9, first_group=0)
 
@@ -191,10 +217,18 @@ def check_refused(steps: list[Callable[[], None]], arrays: list[np.ndarray]) -> 
     assert all(map(np.array_equal, arrays, before))
 
 
-@pytest.mark.parametrize("top", [20, 21, 22, 23, 28])
-def test_the_last_level_leaves_no_node(top: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trees of 0 to 8 levels. The nodes give delta and every entry of the table away."""
-    spec = FssSpec("relu", 12, top, False, 4095, 1)
+@pytest.mark.parametrize(
+    "spec",
+    [
+        *(FssSpec("relu", 12, top, False, 4095, 1) for top in (20, 21, 22, 23, 28)),
+        *(FssSpec("relu", 12, top, True, 2048) for top in (20, 23)),  # trees of 2 and 5, and of 5 and 5
+        FssSpec("relu", 9, 20, True, 256),
+        FssSpec("truncate", 12, 31, True, 2048),
+    ],
+    ids=lambda spec: f"{spec.kind}-{spec.truncate_bits}-{spec.window_bits}-{spec.exact}",
+)
+def test_the_last_level_leaves_no_node(spec: FssSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trees of 0 to 8 levels, and two trees. The nodes give delta and every entry of the table away."""
     seen: dict[str, list[bool]] = {"server": [], "client": []}
     original = fss.grow
 

@@ -73,7 +73,7 @@ def test_it_can_be_trained() -> None:
 def test_a_recipe_says_where_polynomials_stand(tmp_path) -> None:
     module = build(RECIPE)
     found = {path: m for path, m in module.named_modules() if isinstance(m, PolynomialActivation)}
-    assert list(found) == LAYERS == [path for path, _, _ in RECIPE.polynomial_layers()]
+    assert list(found) == LAYERS == [path for path, *_ in RECIPE.polynomial_layers()]
     assert all(len(m.coefficients) == 4 and int(m.relu.sum()) == len(m.relu) // 2 for m in found.values())
     assert RECIPE.relu_count == 4 * 64 // 2 + 2 * 4 * 64 + 4 * 6 * 16 // 2
     assert sum(p.numel() for p in module.parameters()) == RECIPE.parameter_count
@@ -153,3 +153,47 @@ def test_any_recipe_takes_polynomials() -> None:
     relu6 = load_recipe("mobilenetv2-cifar10-1502208")
     with pytest.raises(ModelError, match="ReLU6: polynomials replace plain ReLUs only"):
         build(with_polynomials(relu6, ["*"], 2, 0.0), "meta")
+
+
+MIXED = """polynomials = ["stages.0.*"]
+cubics = ["stem.relu"]
+identities = ["stages.1.0.relu?"]"""
+
+
+def test_layers_become_quadratic_cubic_linear_or_stay(tmp_path) -> None:
+    text = "\n".join([line for line in TEXT.splitlines() if not line.startswith("polynomial")] + [MIXED])
+    recipe = parse_recipe(text, "small")
+    module = build(recipe)
+    kinds = {
+        path: len(part.coefficients) - 1
+        for path, part in module.named_modules()
+        if isinstance(part, PolynomialActivation)
+    }
+    assert kinds == {"stem.relu": 3, "stages.0.0.relu1": 2, "stages.0.0.relu2": 2}
+    assert [path for path, _ in recipe.relu_shapes()] == ["stages.1.1.relu1", "stages.1.1.relu2"]
+    assert recipe.relu_count == 2 * 6 * 16
+    assert sum(p.numel() for p in module.parameters()) == recipe.parameter_count
+    x = torch.randn(2, 6, 4, 4)
+    assert torch.equal(module.stages[1][0].relu1(x), x)
+    graph = export_recipe(recipe, tmp_path / "m.pt")
+    assert graph.relu_count == recipe.relu_count
+    assert sum(isinstance(node, PolynomialNode) for node in graph.nodes) == 3
+    assert parse_recipe(format_recipe(recipe), "again") == recipe
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('cubics = ["stem.relu"]', "'cubics' matches stem.relu, and so does 'polynomials'"),
+        (
+            'identities = ["stages.1.1.*"]',
+            r"'identities' matches stages.1.1.relu1, and so does 'polynomials'",
+        ),
+        ('identities = ["nowhere"]', "'identities' names 'nowhere', which no ReLU layer matches"),
+    ],
+)
+def test_a_layer_becomes_one_thing(line: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        parse_recipe(TEXT + line, "small")
+    with pytest.raises(ModelError, match="'identities' does not go together with 'kept_relus'"):
+        parse_recipe(TEXT.partition("polynomials")[0] + 'identities = ["*"]\nkept_relus = 3', "small")

@@ -211,8 +211,8 @@ def test_commands(sessions: Sessions) -> None:
     assert receive_command(server) == (Command.INFER, 7)
     send_ready(server)
     receive_ready(client)
-    client.send(b"\x09\0\0\0\0\0\0\0")
-    with pytest.raises(PeerError, match="unknown command 9"):
+    client.send(b"\x63\0\0\0\0\0\0\0")
+    with pytest.raises(PeerError, match="unknown command 99"):
         receive_command(server)
     server.send(b"no")
     with pytest.raises(PeerError, match="ready"):

@@ -130,5 +130,6 @@ def test_shapes_cover_every_kind_of_response(convolution: Callable[..., LinearSh
     }
     assert layouts["separate"].copies == layouts["separate"].per_answer == 1
     assert layouts["joined"].copies == 1 < layouts["joined"].per_answer
+    assert layouts["copied, with a stride, in two images"].images == 2
     for name in ("copied and joined", "copied, with a stride, in two images"):
         assert layouts[name].copies > 1 and layouts[name].per_answer > 1

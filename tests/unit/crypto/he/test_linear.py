@@ -63,7 +63,7 @@ def draw_convolution(data: st.DataObject, convolution) -> LinearShape:
     extent = [(taps - 1) * step + 1 for taps, step in zip(kernel, dilation, strict=True)]
     least = [max(1, extent[axis] - sum(padding[2 * axis : 2 * axis + 2])) for axis in (0, 1)]
     size = tuple(data.draw(st.integers(least[axis], 13)) for axis in (0, 1))
-    batch, ins, outs = (data.draw(st.integers(1, top)) for top in (2, 20, 20))
+    batch, ins, outs = (data.draw(st.integers(1, top)) for top in (5, 20, 20))
     return convolution(batch, ins, outs, size, kernel, stride, padding, dilation)
 
 
@@ -83,7 +83,9 @@ LARGE = {
     "cifar stride 2": (1, 16, 40, (32, 32), (3, 3), (2, 2)),
     "cifar shortcut": (1, 70, 40, (16, 16), (1, 1), (2, 2), (0, 0, 0, 0)),
     "many small channels": (1, 330, 25, (4, 4)),
-    "batch of tiles": (2, 2, 3, (100, 110)),
+    "batch of tiles": (3, 2, 3, (100, 110)),
+    "batch of small images": (5, 20, 30, (8, 8)),
+    "batch of 1x1": (3, 20, 30, (14, 14), (1, 1), (2, 2), (0, 0, 0, 0)),
     "tiles, stride 2": (1, 3, 4, (113, 97), (3, 3), (2, 2)),
     "tiles, 7x7": (1, 1, 2, (130, 96), (7, 7), (2, 2), (3, 3, 3, 3)),
     "one row per tile": (1, 1, 2, (5, 2600), (3, 3), (1, 1), (1, 1, 1, 1)),
@@ -107,8 +109,9 @@ def test_convolutions_by_name(parties, convolution, convolve, name) -> None:
 def test_tiles_are_used_where_the_names_say_so(convolution) -> None:
     counts = {name: LinearPlan.of(convolution(*LARGE[name]), WEIGHT_BITS).tile_count for name in LARGE}
     assert counts["cifar first"] == counts["many small channels"] == 1
-    assert counts["batch of tiles"] >= 4 and counts["batch of tiles"] % 2 == 0
+    assert counts["batch of tiles"] == 5
     assert counts["one row per tile"] == 5
+    assert counts["batch of small images"] == counts["batch of 1x1"] == 1
 
 
 @pytest.mark.parametrize("shape", [(1, 512, 10), (3, 37, 100), (1, 9000, 3), (1, 1, 1), (1, 3, 9000)])
@@ -122,7 +125,10 @@ def test_fully_connected(parties, shape) -> None:
 @settings(max_examples=80, deadline=None)
 @given(data=st.data())
 def test_small_convolutions_in_every_layout(make_parties, available_isa, convolution, convolve, data) -> None:
-    """Whatever a layout costs: channels side by side or not, folded strides, one or many per answer."""
+    """Covers channels side by side or not, folded strides, and one or many per answer, whatever they cost.
+
+    Also covers one or several images of a batch in a polynomial, of which the last polynomial has fewer.
+    """
     weighted = draw_convolution(data, convolution)
     layouts = list(Layout.candidates(Geometry.of(weighted)))
     joined = [layout for layout in layouts if layout.per_answer > 1]
@@ -170,6 +176,7 @@ def test_weights_of_one_tap_are_constant_over_runs(convolution, separate_plan) -
         "cifar shortcut": 64,
         "1x1 of 7x7": 64,
         "1x1 of 28x28": 1024,
+        "batch of 1x1": 64,
         "1x1 in bands, stride 2": plans["1x1 in bands, stride 2"].layout.block,
     }
     for name, length in runs.items():
@@ -197,7 +204,7 @@ def test_prepared_weights_give_the_same(parties, convolution, convolve, shape, o
 def test_runs_of_tiles_give_the_same(parties, convolution, convolve, monkeypatch, objective) -> None:
     """A memory limit of one tile at a time."""
     monkeypatch.setattr("pi_bench.crypto.he.server._LOADED_LIMIT_BYTES", 1)
-    weighted = convolution(2, 2, 3, (100, 110))
+    weighted = convolution(3, 2, 3, (100, 110))
     case = make_case(weighted, 6)
     case.plan = LinearPlan.of(weighted, WEIGHT_BITS, objective)
     assert case.plan.tile_count >= 4

@@ -3,6 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from unittest import mock
 
@@ -41,6 +42,38 @@ def test_joined_answers_save_bytes(convolution, separate_plan, channels, size) -
     separate = separate_plan(shape)
     assert 1.7 * wire_bytes(shape, "bytes") < separate.upload_bytes + separate.response_bytes
     assert wire_bytes(shape, "bytes") <= wire_bytes(shape, "compute")
+
+
+@pytest.mark.parametrize("objective", HE_PLANS)
+@pytest.mark.parametrize(
+    ("ins", "outs", "size", "stride"), [(32, 32, 16, 1), (64, 128, 8, 2), (256, 256, 2, 1)]
+)
+def test_images_of_a_batch_share_polynomials(convolution, ins, outs, size, stride, objective) -> None:
+    """And cost less than images alone, of which all use the same transforms of the weights."""
+    shape = convolution(16, ins, outs, (size, size), (3, 3), (stride, stride))
+    geometry = Geometry.of(shape)
+    layouts = [layout for layout in Layout.candidates(geometry) if layout.images == 1]
+    alone = min(layouts, key=lambda layout: layout.cost(geometry, objective))
+    together = LinearPlan.of(shape, 10, objective).layout
+    assert together.images > 1
+    assert together.cost(geometry, objective)[0] < 0.75 * alone.cost(geometry, objective)[0]
+    if objective == "bytes":
+        assert together.wire_bytes(geometry) <= 0.75 * alone.wire_bytes(geometry)
+
+
+def test_images_that_share_polynomials_add_nothing_to_the_noise(convolution) -> None:
+    """A coefficient of an output polynomial sums the weights of its output channels, however many images
+    stand there. So the bound is that of one image with as many channels per polynomial."""
+    shape = convolution(4, 12, 10, (6, 6))
+    geometry = Geometry.of(shape)
+    shared = [layout for layout in Layout.candidates(geometry) if layout.images > 1]
+    assert {layout.images for layout in shared} == {2, 4}
+    for layout in shared:
+        plan = LinearPlan.with_layout(shape, 10, layout)
+        alone = LinearPlan.with_layout(convolution(1, 12, 10, (6, 6)), 10, replace(layout, images=1))
+        assert plan.weight_bound == alone.weight_bound
+        weights = layout.out_block * layout.in_block * 9
+        assert plan.exponents.size == weights and plan.weight_bound.count >= weights
 
 
 def test_each_objective_is_the_cheapest_by_its_own_prices(convolution) -> None:
@@ -132,35 +165,40 @@ def test_figures_of_the_derivation() -> None:
     assert 8193 <= parameters.noise_after_switch(weights) <= 8195
 
 
-def resnet18_shapes(convolution) -> list[LinearShape]:
+def resnet18_shapes(convolution, batch: int = 1) -> list[LinearShape]:
     """The linear operators of a CIFAR ResNet18."""
-    shapes = [convolution(1, 3, 64, (32, 32))]
+    shapes = [convolution(batch, 3, 64, (32, 32))]
     ins, size = 64, 32
     for outs, stride in ((64, 1), (128, 2), (256, 2), (512, 2)):
-        shapes.append(convolution(1, ins, outs, (size, size), (3, 3), (stride, stride)))
+        shapes.append(convolution(batch, ins, outs, (size, size), (3, 3), (stride, stride)))
         if stride > 1:
-            shapes.append(convolution(1, ins, outs, (size, size), (1, 1), (stride, stride), (0, 0, 0, 0)))
+            shapes.append(convolution(batch, ins, outs, (size, size), (1, 1), (stride, stride), (0, 0, 0, 0)))
         size //= stride
-        shapes += [convolution(1, outs, outs, (size, size))] * 3
+        shapes += [convolution(batch, outs, outs, (size, size))] * 3
         ins = outs
-    return [*shapes, LinearShape("dense", (1, 512), (1, 10))]
+    return [*shapes, LinearShape("dense", (batch, 512), (batch, 10))]
 
 
 def test_statistical_distance_of_the_threat_model(convolution) -> None:
     """Logarithms for all released coefficients of one ResNet18 inference, by plan and bits of weights."""
 
-    def distances(objective: str, bits: int, noise: Callable[[parameters.WeightBound], int]) -> list[float]:
-        plans = [LinearPlan.of(shape, bits, objective) for shape in resnet18_shapes(convolution)]
+    def distances(
+        objective: str, bits: int, noise: Callable[[parameters.WeightBound], int], batch: int = 1
+    ) -> list[float]:
+        plans = [LinearPlan.of(shape, bits, objective) for shape in resnet18_shapes(convolution, batch)]
         assert len(plans) == 21
         noises = [noise(plan.weight_bound) / 2 ** (parameters.FLOOD_BITS + 1) for plan in plans]
         total = sum(one * plan.released_count for one, plan in zip(noises, plans, strict=True))
-        return [math.log2(total), math.log2(max(noises))]
+        return [math.log2(total / batch), math.log2(max(noises))]
 
     mean, worst = parameters.expected_noise, parameters.noise_before_flood
     near = partial(pytest.approx, abs=0.006)
     compute, bytes_ = HE_PLANS
     assert distances(compute, 10, mean) == near([-68.13, 28.92 - 113])
     assert distances(bytes_, 10, mean) == near([-70.00, 25.87 - 113])
+    batched = [distances(objective, 10, mean, batch=16) for objective in HE_PLANS]
+    assert [one[0] for one in batched] == near([-69.21, -70.59])
+    assert max(one[1] for one in batched) < 28.92 - 113
     assert [distances(objective, 16, mean)[0] for objective in HE_PLANS] == near([-62.14, -64.03])
     assert [distances(objective, 10, worst)[0] for objective in HE_PLANS] == near([-54.92, -51.14])
 
@@ -196,7 +234,7 @@ def test_copies_of_the_packed_masks_are_wiped(convolution) -> None:
     ("batch", "channels", "size", "kernel"),
     [
         (1, (1, 1), (1 << 20, 1), (8192, 1)),
-        (1 << 16, (1, 1), (2, 2), (1, 1)),
+        (1 << 16, (1, 1), (90, 90), (1, 1)),
         (1, (1, 1 << 17), (90, 90), (90, 90)),
     ],
     ids=["a polynomial for each output row", "for each image", "for each output channel"],

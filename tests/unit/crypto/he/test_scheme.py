@@ -228,7 +228,7 @@ def test_fresh_noise_is_the_binomial(parties, negacyclic_product) -> None:
 
 
 def test_every_ciphertext_has_fresh_seeds(parties) -> None:
-    plan = LinearPlan.of(LinearShape("fc", (5, 9000), (5, 1)), 10)
+    plan = LinearPlan.of(LinearShape("fc", (9, 9000), (9, 1)), 10)
     r = np.zeros(plan.in_shape, np.uint32)
     messages = [parties.client.encrypt(plan, r) for _ in range(2)]
     seeds, bodies = set(), set()
@@ -258,7 +258,7 @@ def test_every_response_polynomial_has_fresh_randomness(parties, separate_plan) 
 
 def test_every_polynomial_that_will_be_joined_has_fresh_randomness(parties, convolution, monkeypatch) -> None:
     """Weights of zero leave the encryption of zero alone: c1 differs between tiles, runs and calls."""
-    plan = LinearPlan.of(convolution(2, 2, 3, (100, 110)), 10, "bytes")
+    plan = LinearPlan.of(convolution(3, 2, 3, (100, 110)), 10, "bytes")
     assert plan.layout.per_answer > 1 and plan.tile_count >= 4
     monkeypatch.setattr("pi_bench.crypto.he.server._LOADED_LIMIT_BYTES", 1)  # a run per tile
     rows: list[bytes] = []

@@ -32,7 +32,9 @@ def bcd_settings(settings):
         start=200,
         training=settings.training,
         linearization=LinearizationSettings(learning_rate=0.02, lasso=0.03, batch_size=64),
-        descent=DescentSettings(share=0.1, tries=3, tolerance_pct=0.0, image_count=128, learning_rate=0.01),
+        descent=DescentSettings(
+            block_fraction=0.1, tries=3, tolerance_pct=0.0, image_count=128, learning_rate=0.01
+        ),
         finetuning=TrainingSettings(epochs=1, learning_rate=0.01, soft_weight=1.0),
         data_dir=settings.data_dir,
         device="cpu",
@@ -116,7 +118,7 @@ def test_what_is_refused(base, bcd_settings, tmp_path):
         with pytest.raises(UsageError, match=rf"--start {start}: it must be above the largest budget, 150"):
             run(bcd, base, dataclasses.replace(bcd_settings, start=start), tmp_path / "out")
     with pytest.raises(UsageError, match=r"descent: share is 0, allowed: 0.0001 to 1"):
-        DescentSettings(share=0)
+        DescentSettings(block_fraction=0)
     assert not (tmp_path / "out").exists()
 
 

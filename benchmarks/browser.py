@@ -1,0 +1,83 @@
+"""Asks a headless Chromium about a page in real time, over its debugging pipe.
+
+`--dump-dom` answers either before scripts have finished or with a clock that skips idle times.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+_END = b"\0"
+
+
+class Browser:
+    """A headless Chromium with a fresh profile, and a context that ends it."""
+
+    def __init__(self, profile: Path) -> None:
+        command = [
+            *(str(BROWSER), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
+            *(f"--user-data-dir={profile}", "--remote-debugging-pipe", "about:blank"),
+        ]
+        its_read, self._write = os.pipe()
+        self._read, its_write = os.pipe()
+        # Chromium reads commands from descriptor 3 and answers on descriptor 4.
+        redirected = f"exec {shlex.join(command)} 3<&{its_read} 4>&{its_write}"
+        self._process = subprocess.Popen(
+            ["bash", "-c", redirected], pass_fds=(its_read, its_write), stderr=subprocess.DEVNULL
+        )
+        os.close(its_read)
+        os.close(its_write)
+        self._numbers = itertools.count(1)
+        self._arrived = b""
+
+    def __enter__(self) -> Browser:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(30)
+        os.close(self._read)
+        os.close(self._write)
+
+    def value_of(self, expression: str, address: str, patience_s: float) -> Any:
+        """Opens a page, and returns the value of a script's expression once it is not null."""
+        target = self._ask("Target.createTarget", {"url": address})["targetId"]
+        session = self._ask("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
+        until = time.monotonic() + patience_s
+        while time.monotonic() < until:
+            found = self._ask("Runtime.evaluate", {"expression": expression}, session)["result"].get("value")
+            if found is not None:
+                return found
+            time.sleep(0.1)
+        raise TimeoutError(f"{expression} has no value within {patience_s:g} s")
+
+    def _ask(self, method: str, params: dict[str, Any], session: str | None = None) -> dict[str, Any]:
+        number = next(self._numbers)
+        message = {"id": number, "method": method, "params": params}
+        if session is not None:
+            message["sessionId"] = session
+        os.write(self._write, json.dumps(message).encode() + _END)
+        while True:  # events, which nobody asked for, come between answers
+            answer = self._next()
+            if answer.get("id") == number:
+                result: dict[str, Any] = answer["result"]
+                return result
+
+    def _next(self) -> dict[str, Any]:
+        while _END not in self._arrived:
+            piece = os.read(self._read, 1 << 16)
+            if not piece:
+                raise RuntimeError("the browser has ended")
+            self._arrived += piece
+        first, _, self._arrived = self._arrived.partition(_END)
+        found: dict[str, Any] = json.loads(first)
+        return found
