@@ -10,7 +10,7 @@ Jobs, each in a folder of its own:
     job, job_files                       a job as plain data, and the files that an ended one has left
     training_job, linearization_job      trains a recipe; linearizes a network
     descent_job, selection_job           removes blocks of ReLUs; chooses SENet's masks
-    merging_job                          merges a network
+    merging_job, criteria_job            merges a network; chooses the pruning criterion of each layer
 
 Engines, which run jobs:
     engine, engine_local, engine_ray     the interface, processes of this machine, a Ray cluster

@@ -2,6 +2,7 @@
 
 A run:
     spans, resources                     time and bytes by operator; memory and processor time by phase
+    timeline                             when a party computed, sent and waited
     statistics                           medians, intervals, outliers
     machine_use                          other work on the machine during a measurement
 
