@@ -34,7 +34,7 @@ class SendItem:
     @property
     def byte_count(self) -> int:
         """The size of the message."""
-        return sum(map(len, self.buffers))
+        return sum(buffer.nbytes for buffer in self.buffers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +52,7 @@ class ReceiveItem:
     @property
     def byte_count(self) -> int:
         """The size of the message."""
-        return len(self.buffer)
+        return self.buffer.nbytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
