@@ -3,15 +3,15 @@
 Searches, each from a network with all its ReLUs:
     deepreduce, ablation                 by stages: DeepReDuce, and its culling order
     snl, bcd, senet                      by single ReLUs, to budgets
+    plan, plan_costs                     by layers that become polynomials or linear, after DELPHI's planner
     prune                                by filters, the baseline
-    plan, plan_costs                     by layers that become polynomials: DELPHI's planner, and its prices
     merge                                adjacent linear layers of a search's networks, merged
 
 Jobs, each in a folder of its own:
     job, job_files                       a job as plain data, and the files that an ended one has left
     training_job, linearization_job      trains a recipe; linearizes a network
     descent_job, selection_job           removes blocks of ReLUs; chooses SENet's masks
-    merging_job, criteria_job            merges a network; samples LFPC's criteria
+    merging_job, criteria_job            merges a network; chooses the pruning criterion of each layer
 
 Engines, which run jobs:
     engine, engine_local, engine_ray     the interface, processes of this machine, a Ray cluster

@@ -2,7 +2,7 @@
 
 A run:
     spans, resources                     time and bytes by operator; memory and processor time by phase
-    timeline                             both parties' steps and messages on one clock
+    timeline                             when a party computed, sent and waited
     statistics                           medians, intervals, outliers
     machine_use                          other work on the machine during a measurement
 

@@ -117,12 +117,12 @@ def test_what_is_refused(base, bcd_settings, tmp_path):
     for start in (150, base.relu_count):
         with pytest.raises(UsageError, match=rf"--start {start}: it must be above the largest budget, 150"):
             run(bcd, base, dataclasses.replace(bcd_settings, start=start), tmp_path / "out")
-    with pytest.raises(UsageError, match=r"descent: share is 0, allowed: 0.0001 to 1"):
+    with pytest.raises(UsageError, match=r"descent: block_fraction is 0, allowed: 0.0001 to 1"):
         DescentSettings(block_fraction=0)
     assert not (tmp_path / "out").exists()
 
 
 def test_the_cost_of_a_descent_is_bounded():
-    """From 30,000 ReLUs to 15,000 in 14 steps, so 14 epochs; the public code takes about 3,000 for that."""
+    """From 30,000 ReLUs to 15,000 in 14 steps, so 14 epochs; the code of the predecessor takes about 3,000 for that."""
     assert DescentSettings().step_count(30_000, 15_000) == 14
     assert json.loads(json.dumps(DescentSettings().as_dict())) == DescentSettings().as_dict()
