@@ -128,7 +128,7 @@ def export(
         raise InputError(
             f"{len(labels)} labels for {output_count} outputs: give one class name per output, or no labels"
         )
-    graph = lower(traced, example, name=name or network_name(module, Path(named_by).stem), labels=labels)
+    graph = lower(traced, example, name=name or network_name(module, Path(str(named_by)).stem), labels=labels)
     _check_equal(plain, graph, samples, len(example))
     given = {**_notes_of_file(module, plain, samples, len(example)), **origin, **(meta or {})}
     inputs = "example input" if calibration is None else "given inputs"

@@ -130,21 +130,18 @@ class SweepFolder:
         """Returns one row per cell: the values of its result, or its error, or neither."""
         rows: list[Row] = []
         for cell in self.sweep.cells:
-            row = (
-                self._row(cell)
-                if cell.number in self.rows
-                else {
-                    "network": cell.network.name,
-                    "protocol": cell.protocol,
-                    "link": cell.link_name,
-                    "threads": cell.threads,
-                }
-            )
             file = f"{cell.stem}.json" if cell.number in self.rows else None
-            rows.append({**row, "cell": cell.number, "file": file, "error": self._errors.get(cell.number)})
+            rows.append(
+                {**self._row(cell), "cell": cell.number, "file": file, "error": self._errors.get(cell.number)}
+            )
         return Table("cells of a sweep", (_CELL, *COLUMNS, *_FILES), tuple(rows))
 
     def _row(self, cell: SweepCell) -> Row:
+        """Returns the values of a finished cell, or the settings of another one."""
+        if cell.number not in self.rows:
+            names = ("network", "protocol", "link", "threads")
+            values = (cell.network.name, cell.protocol, cell.link_name, cell.threads)
+            return dict(zip(names, values, strict=True))
         row = self.rows[cell.number]
         alike = {
             each.network.name
