@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pi_bench.article import with_article
-
 _MAX = 3
 _SIMILARITY = 0.5  # of difflib, from 0 to 1
 
@@ -41,7 +39,7 @@ def unknown_name(
     lacks = "there is no" if owner is None else f"{owner} has no"
     lack = f"{lacks} {kind} {name[:80]!r}"
     if neither:
-        lack = f"{name[:80]!r} is neither {', '.join(neither)} nor {with_article(kind)}"
+        lack = f"{name[:80]!r} is neither {', '.join(neither)} nor a {kind}"
     return f"{lack}; {names_all}"
 
 
