@@ -109,9 +109,10 @@ def export(
     choice = bit_choice(fidelity, weight_bits, activation_bits)
     if not 50 <= calibration_percentile <= 100:
         raise UsageError(f"calibration_percentile {calibration_percentile}: 50 to 100 are possible")
-    is_file = isinstance(module, str | os.PathLike)
-    origin = _origin("given" if is_file and own_weights is None else own_weights)
-    named_by = module if is_file else path
+    named_by = path
+    if isinstance(module, str | os.PathLike):
+        named_by, own_weights = module, own_weights or "given"
+    origin = _origin(own_weights)
     module = open_source(module)
     example = _batched(_example(module, calibration) if example_input is None else example_input)
     if calibration is None:

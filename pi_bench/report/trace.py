@@ -47,7 +47,7 @@ def trace_part(measurement: Measurement, file: str) -> TracedInference | None:
     clock = timelines.clock
     return TracedInference(
         file=file,
-        clock_offset_s=(clock.before.offset_ns + clock.after.offset_ns) / 2e9,
+        clock_offset_s=clock.offset_ns / 1e9,
         clock_uncertainty_s=clock.uncertainty_ns / 1e9,
         offline=phase(Phase.OFFLINE, run.offline_s),
         online=phase(Phase.ONLINE, run.latency_s),

@@ -73,8 +73,8 @@ def trace_document(
         "otherData": {
             **facts,
             "clock": "the client's monotonic clock; 0 is the beginning of the trace",
-            "clock_offset_us": (clock.before.offset_ns + clock.after.offset_ns) / 2000,
-            "clock_drift_us": (clock.after.offset_ns - clock.before.offset_ns) / 1000,
+            "clock_offset_us": clock.offset_ns / 1000,
+            "clock_drift_us": clock.drift_ns / 1000,
             "clock_uncertainty_us": uncertainty_us,
         },
     }

@@ -82,17 +82,32 @@ class ClockComparison(msgspec.Struct, frozen=True):
             return max(readings)
         return min(readings) + self._passed_ns // _LEAST_STEADY
 
+    @property
+    def offset_ns(self) -> int:
+        """How far the server's clock is ahead on average between the readings, as `to_client` takes it."""
+        if self._drifts:
+            return (self.before.offset_ns + self.after.offset_ns) // 2
+        return self._better.offset_ns
+
+    @property
+    def drift_ns(self) -> int:
+        """How much further the server's clock is ahead at the second reading, as `to_client` takes it."""
+        return self.after.offset_ns - self.before.offset_ns if self._drifts else 0
+
     def to_client(self, server_ns: int) -> int:
         """Converts a time of the server's clock to the client's.
 
         The offset changes evenly from one reading to the other. If it changed faster than clocks drift, the
         readings differ by their errors alone, and the better one counts.
         """
-        before, after = self.before, self.after
         if not self._drifts:
-            return server_ns - min(before, after, key=lambda reading: reading.uncertainty_ns).offset_ns
-        drift_ns, since_ns = after.offset_ns - before.offset_ns, server_ns - before.server_ns
-        return server_ns - before.offset_ns - drift_ns * since_ns // self._passed_ns
+            return server_ns - self._better.offset_ns
+        since_ns = server_ns - self.before.server_ns
+        return server_ns - self.before.offset_ns - self.drift_ns * since_ns // self._passed_ns
+
+    @property
+    def _better(self) -> ClockReading:
+        return min(self.before, self.after, key=lambda reading: reading.uncertainty_ns)
 
     @property
     def _passed_ns(self) -> int:

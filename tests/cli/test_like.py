@@ -43,7 +43,7 @@ PLANS = {"protocol_he_plan": "bytes", "protocol_ot": "ferret"}
 """Values of the options of protocols that are no numbers."""
 
 GIVEN_ANEW = {"input", "costs", "measure_costs", "expect_digest"} | {
-    *("connect", "expect_logits", "logits_tolerance", "insecure_verify"),
+    *("connect", "expect_logits", "logits_tolerance", "insecure_verify", "trace"),
 }
 """Options that name files or the server of the first measurement, or check it; docs/measuring.md says so."""
 

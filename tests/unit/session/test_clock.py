@@ -58,7 +58,9 @@ def test_a_drift_is_spread_over_the_inference() -> None:
     times = (0, 4 * 10**9, 10**10)
     at_server = [time + 10_000 + 50 * time // 10**6 for time in times]
     readings = [ClockReading(at_server[i], at_server[i] - times[i], 20) for i in (0, 2)]
-    assert abs(ClockComparison(*readings).to_client(at_server[1]) - times[1]) <= 20
+    comparison = ClockComparison(*readings)
+    assert abs(comparison.to_client(at_server[1]) - times[1]) <= 20
+    assert (comparison.offset_ns, comparison.drift_ns) == (10_000 + 250_000, 500_000)
 
 
 def test_errors_of_the_readings_are_no_drift() -> None:
@@ -66,6 +68,7 @@ def test_errors_of_the_readings_are_no_drift() -> None:
     good, bad = ClockReading(10**8, 500, 20_000), ClockReading(0, 6_000_000, 10_000_000)
     comparison = ClockComparison(bad, good)
     assert comparison.to_client(10**7) == 10**7 - 500
+    assert (comparison.offset_ns, comparison.drift_ns) == (500, 0)
     assert comparison.uncertainty_ns == 20_000 + 10**8 // 1000
 
 
