@@ -123,10 +123,6 @@ def test_what_is_refused(base, bcd_settings, tmp_path):
 
 
 def test_the_cost_of_a_descent_is_bounded():
-<<<<<<< HEAD
-    """From 30,000 ReLUs to 15,000 in 14 steps, so 14 epochs. The predecessor's code takes about 3,000."""
-=======
     """From 30,000 ReLUs to 15,000 in 14 steps, so 14 epochs; its predecessor's code takes about 3,000."""
->>>>>>> mend2
     assert DescentSettings().step_count(30_000, 15_000) == 14
     assert json.loads(json.dumps(DescentSettings().as_dict())) == DescentSettings().as_dict()
