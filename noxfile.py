@@ -96,7 +96,7 @@ def test(session: nox.Session) -> None:
 def ranges(session: nox.Session, torch: str) -> None:
     """The tests that train nothing and start no process, with every Python and both ends of torch.
 
-    CI runs the two newest ones with CPU builds of torch. Other builds bring gigabytes of GPU libraries.
+    CI runs all of them with CPU builds of torch. Other builds bring gigabytes of GPU libraries.
     """
     session.install(f"torch=={torch}", "-e", ".[torch,test]")
     session.run("pytest", "-n", "2", "--dist", "loadfile", "-m", "not training and not process")
@@ -121,7 +121,7 @@ def tidy(session: nox.Session) -> None:
 
 @nox.session
 def wheel(session: nox.Session) -> None:
-    """What a user installs: built as source distribution, then from that as wheel, and tried."""
+    """Builds a source distribution, and from that the wheel that a user installs, and tries it."""
     install_group(session, "wheel")
     distributions = pathlib.Path(session.create_tmp()) / "dist"
     shutil.rmtree(distributions, ignore_errors=True)

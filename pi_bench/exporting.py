@@ -109,9 +109,10 @@ def export(
     choice = bit_choice(fidelity, weight_bits, activation_bits)
     if not 50 <= calibration_percentile <= 100:
         raise UsageError(f"calibration_percentile {calibration_percentile}: 50 to 100 are possible")
-    is_file = isinstance(module, str | os.PathLike)
-    origin = _origin("given" if is_file and own_weights is None else own_weights)
-    named_by = module if is_file else path
+    named_by = path
+    if isinstance(module, str | os.PathLike):
+        named_by, own_weights = module, own_weights or "given"
+    origin = _origin(own_weights)
     module = open_source(module)
     example = _batched(_example(module, calibration) if example_input is None else example_input)
     if calibration is None:
@@ -127,7 +128,7 @@ def export(
         raise InputError(
             f"{len(labels)} labels for {output_count} outputs: give one class name per output, or no labels"
         )
-    graph = lower(traced, example, name=name or network_name(module, Path(named_by).stem), labels=labels)
+    graph = lower(traced, example, name=name or network_name(module, Path(str(named_by)).stem), labels=labels)
     _check_equal(plain, graph, samples, len(example))
     given = {**_notes_of_file(module, plain, samples, len(example)), **origin, **(meta or {})}
     inputs = "example input" if calibration is None else "given inputs"

@@ -119,7 +119,7 @@ class _Missing:
 
     @pytest.fixture
     def pi_bench_latency(self) -> None:
-        """Fails with what to install."""
+        """Fails, and names the package to install."""
         pytest.fail(
             "the fixture pi_bench_latency reports to pytest-benchmark, which is not active: "
             "pip install pytest-benchmark",

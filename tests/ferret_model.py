@@ -48,7 +48,7 @@ class Model:
         return [node & ~1 for node in nodes], corrections
 
     def puncture(self, group: int, path: list[int], corrections: list[int]) -> tuple[list[int], int]:
-        """What the receiver has of one tree's leaves, and the number of the leaf that it lacks there.
+        """Returns the receiver's leaves of one tree, and the number of the leaf that it lacks there.
 
         This model may branch on secrets.
         """

@@ -48,8 +48,11 @@ def measure(exported: Exported, protocol: str, busy: bool) -> dict[str, Any]:
 def export(network: Network, folder: Path, searched: Path) -> Exported:
     """Writes the model file of a network into a folder.
 
-    searched: of a `pi-bench reduce snl`, whose networks have masks that were trained; where it lacks one, its
-    masks are drawn.
+    Args:
+        network: the network of the row.
+        folder: the folder for the model file. It is created if it is missing.
+        searched: the folder of a `pi-bench reduce snl`, whose networks have trained masks. Where it lacks a
+            network, the masks are drawn.
 
     Raises:
         FailedRow: naming the command and its message.

@@ -26,9 +26,9 @@ CONTENTS = {
         "first-measurement": "First measurement in five minutes",
         "your-network": "Your network",
         "reading-a-result": "Reading a result",
-        "comparing": "Comparing honestly",
-        "sweeps": "Sweeps and tables of the papers",
-        "report-page": "A page of plots",
+        "comparing": "Comparing and keeping",
+        "sweeps": "Sweeps and published tables",
+        "report-page": "A page of results",
         "faq": "Questions and answers",
     },
     "Figures": {

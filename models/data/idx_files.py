@@ -1,7 +1,7 @@
 """The four IDX files of a data set: finds or downloads them, and checks that they are the publishers'.
 
-A SHA-256 of each unpacked file finds damage, and tells data sets apart whose files have the same names. It is
-the same for files that others packed, as operating systems do.
+A SHA-256 of each unpacked file finds damage. It also tells data sets apart whose files have the same names.
+The SHA-256 is that of the content, so it does not depend on the program that packed the file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Coordinate descent on binary masks, from a linearized network to smaller budgets (BCD, arXiv 2511.11781).
+"""Coordinate descent on binary masks, from a linearized network to smaller budgets (after arXiv 2511.11781).
 
 A step tries random blocks of ReLUs to remove. It takes the first block that costs little training accuracy,
 or else the best of all tries, and then trains the weights. Each budget is met exactly, because a step never
@@ -30,6 +30,7 @@ from ..recipe import Recipe
 from ..recipe_export import load_state, require_masks
 from ..recipe_writing import format_recipe
 from ..training.batches import Batches, DeviceSplit
+from ..training.device_layout import move_to_device
 from ..training.divergence import DivergenceWatch
 from ..training.epoch import evaluate, train_epoch
 from ..training.logs import EpochLog
@@ -98,7 +99,7 @@ def descend(
         module = build(recipe)
         load_state(module, start)
         require_masks(module, recipe)
-        module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        move_to_device(module, device)
         run = _Descent(
             module, Batches(data, settings.validation_fraction, device), settings, folder, identity
         )

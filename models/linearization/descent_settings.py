@@ -14,12 +14,13 @@ from ..training import TrainingSettings
 class DescentSettings:
     """The settings of a coordinate descent on binary masks.
 
-    The public code removes blocks of 100 to 200 ReLUs, with up to 50 to 100 tries on all training images and
-    20 epochs of finetuning per block. Here a block is a share of the ReLUs that are left, tries look at a
-    fixed part of the training images, and one epoch follows, so that a descent costs few epochs.
+    The starting point are the settings of its predecessor's code: blocks of 100 to 200 ReLUs, up to 50 to
+    100 tries on all training images, and 20 epochs of finetuning per block. Here a block is a fraction of the
+    ReLUs that are left. Tries look at a fixed number of training images, and one epoch follows, so that a
+    descent costs few epochs.
 
     Attributes:
-        share: the part of the ReLUs that one step removes.
+        block_fraction: the fraction of the ReLUs left that one step removes.
         tries: the largest number of blocks that one step tries.
         tolerance_pct: the drop of accuracy, in percentage points, up to which a block is accepted at once.
         image_count: the training images on which a block is judged.
@@ -28,11 +29,12 @@ class DescentSettings:
     Raises:
         UsageError: A value is outside its range. The message names both.
 
-    >>> DescentSettings(share=0.5).removed(100, 60), DescentSettings(share=0.5).removed(100, 10)
+    >>> settings = DescentSettings(block_fraction=0.5)
+    >>> settings.removed(100, 60), settings.removed(100, 10)
     (40, 50)
     """
 
-    share: float = 0.05
+    block_fraction: float = 0.05
     tries: int = 20
     tolerance_pct: float = 0.3
     image_count: int = 1024
@@ -47,7 +49,7 @@ class DescentSettings:
     def __post_init__(self) -> None:
         """Checks every value."""
         limits: dict[str, tuple[float, float]] = {
-            "share": (1e-4, 1),
+            "block_fraction": (1e-4, 1),
             "tries": (1, 10_000),
             "tolerance_pct": (0, 100),
             "image_count": (1, 1 << 30),
@@ -61,7 +63,7 @@ class DescentSettings:
 
     def removed(self, count: int, budget: int) -> int:
         """Returns the number of ReLUs that a step removes of `count`, which leaves `budget` or more."""
-        return min(max(1, round(self.share * count)), count - budget)
+        return min(max(1, round(self.block_fraction * count)), count - budget)
 
     def step_count(self, start: int, budget: int) -> int:
         """Returns the number of steps from `start` ReLUs to `budget`."""

@@ -21,6 +21,7 @@ from pi_bench.progress import Progress
 
 from ..networks.masked_relu import masked_relus
 from ..training.batches import Batches
+from ..training.device_layout import move_to_device
 from ..training.divergence import DivergenceWatch
 from ..training.epoch import evaluate, train_epoch
 from ..training.logs import EpochLog
@@ -96,7 +97,7 @@ def linearize_masks(
     >>> [result.budget for result in results]
     [20]
     """
-    module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    move_to_device(module, device)
     run = _Run(module, batches, settings, budgets, folder, {**identity, **settings.as_dict()}, tensorboard)
     while run.waiting:
         run.require_an_epoch_left()

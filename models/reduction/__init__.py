@@ -1,1 +1,30 @@
-"""Searches for networks with fewer ReLUs: independent trainings, run by an engine, to a Pareto frontier."""
+"""Searches for networks with fewer ReLUs: independent trainings, run by an engine, to a Pareto frontier.
+
+Searches, each from a network with all its ReLUs:
+    deepreduce, ablation                 by stages: DeepReDuce, and its culling order
+    snl, bcd, senet                      by single ReLUs, to budgets
+    plan, plan_costs                     by layers that become polynomials or linear, after DELPHI's planner
+    prune                                by filters, the baseline
+    merge                                adjacent linear layers of a search's networks, merged
+
+Jobs, each in a folder of its own:
+    job, job_files                       a job as plain data, and the files that an ended one has left
+    training_job, linearization_job      trains a recipe; linearizes a network
+    descent_job, selection_job           removes blocks of ReLUs; chooses SENet's masks
+    merging_job, criteria_job            merges a network; chooses the pruning criterion of each layer
+
+Engines, which run jobs:
+    engine, engine_local, engine_ray     the interface, processes of this machine, a Ray cluster
+    worker                               a process of engine `local`
+
+Parts of several searches:
+    search_folder, trainings, teacher    the folder, settings and trainings, the network to distill from
+    masked_budgets, time_budgets         budgets of searches by masks; budgets of predicted time
+    objective, predicted_candidates      ReLUs or predicted time, and the predicted times of networks
+    untrained                            graphs of networks that are not trained
+
+Candidates and results:
+    candidate, frontier                  the networks of a search, and those that no other one beats
+    private_latency                      their measured latency
+    pareto_table, merging_table, plot    pareto.csv, merging.csv, the figure
+"""

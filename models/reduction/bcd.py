@@ -1,4 +1,6 @@
-"""Coordinate descent on the masks of an SNL network, to one network per budget (BCD, arXiv 2511.11781).
+"""Coordinate descent on the masks of an SNL network, to one network per budget (after arXiv 2511.11781).
+
+The settings are those of its predecessor's code; docs/reduction.md names the changes.
 
 teacher/          the network with all its ReLUs
 linearized/       SNL's linearization to the ReLUs from which the descent starts

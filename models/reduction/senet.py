@@ -1,7 +1,7 @@
-"""SENet from a network with all its ReLUs to one network per budget (Kundu et al., ICLR 2023).
+"""From a network with all its ReLUs to one network per budget, after SENet (Kundu et al., ICLR 2023).
 
     teacher/          the network with all its ReLUs
-    selected/B        masks from sensitivities of layers and differences of maps (`senet.selection`)
+    selected/B        masks from ReLU sensitivities of layers and differences of maps (`senet.selection`)
     networks/B        finetuned with frozen masks, distillation, and matching of maps with the teacher's
 
 Budgets do not depend on each other.

@@ -1,7 +1,10 @@
-"""SENet (Kundu et al., ICLR 2023): budgets of ReLUs per layer, and masks from differences of activations.
+"""Budgets of ReLUs per layer, and masks from differences of activations, after SENet.
+
+SENet is by Kundu et al., ICLR 2023. The formulas are reconstructed; docs/reduction.md names the parts
+that are ours.
 
 settings        the algorithm's numbers
-sensitivity     the share of the budget that each layer gets, from the pruning of its weights
+sensitivity     the ReLU sensitivity of each layer, from the pruning of its weights, and the layer's budget
 differences     how much maps with all ReLUs and maps with some of them differ, position by position
 selection       the training in which masks follow these differences until they settle
 """

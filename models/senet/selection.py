@@ -31,6 +31,7 @@ from ..networks.masked_relu import mask_relus, masked_relus
 from ..recipe import Recipe
 from ..recipe_writing import format_recipe
 from ..training.batches import Batches, DeviceSplit
+from ..training.device_layout import move_to_device
 from ..training.divergence import DivergenceWatch
 from ..training.epoch import train_epoch
 from ..training.logs import EpochLog
@@ -99,9 +100,9 @@ def select_masks(
         budgets = layer_budgets(sensitivities, sizes, budget)
         shapes = {path: tuple(part.mask.shape) for path, part in masked_relus(module).items()}
         set_masks(module, random_masks(budgets, shapes, settings.seed))
-        module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        move_to_device(module, device)
         batches = Batches(data, settings.validation_fraction, device)
-        rows = _chosen(module, full, batches, settings, budgets, folder, identity, progress)
+        rows = _train_until_settled(module, full, batches, settings, budgets, folder, identity, progress)
         place = budget_folder(folder, budget)
         figures = {
             "budget": budget,
@@ -130,7 +131,7 @@ def set_masks(module: nn.Module, masks: Mapping[str, np.ndarray]) -> None:
         part.mask.copy_(torch.from_numpy(masks[path]).reshape(part.mask.shape))
 
 
-def _chosen(
+def _train_until_settled(
     module: nn.Module,
     full: nn.Module,
     batches: Batches,

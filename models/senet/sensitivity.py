@@ -1,9 +1,9 @@
-"""The share of a budget of ReLUs that each layer gets.
+"""The ReLU sensitivity of each layer, and the ReLUs that each layer gets of a budget.
 
-A layer of which pruning keeps few weights is taken to need its ReLUs more (SENet, section 3). With the part
-eta of its weights that stays, the ReLU sensitivity is 1 - eta, and its budget is proportional to that and to
-the layer's size. Pruning is by magnitude over all layers at once, without training; the paper trains the
-pruned network.
+After SENet; formulas reconstructed, docs/reduction.md names the parts that are ours. A layer of which pruning
+keeps few weights is taken to need its ReLUs more. If the fraction eta of its weights stays, its ReLU
+sensitivity is 1 - eta. Its budget is proportional to that and to the layer's size. Pruning is by magnitude
+over all layers at once, without training.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ _WEIGHTED = (OperatorKind.CONV, OperatorKind.LINEAR)
 
 
 def relu_sensitivities(recipe: Recipe, state: Mapping[str, Tensor], density: float) -> dict[str, float]:
-    """Returns the sensitivity of each ReLU layer of `recipe` by its path, from 0 to 1.
+    """Returns the ReLU sensitivity of each ReLU layer of `recipe` by its path, from 0 to 1.
 
     Args:
         state: the trained weights of the network with all its ReLUs.
-        density: the part of the weights that pruning keeps.
+        density: the fraction of the weights that pruning keeps.
 
     >>> from pi_bench.models import load_recipe, narrowed
     >>> from pi_bench.models.building import build
@@ -58,7 +58,7 @@ def _weights_before_relus(recipe: Recipe) -> dict[str, str]:
 def layer_budgets(
     sensitivities: Mapping[str, float], sizes: Mapping[str, int], budget: int
 ) -> dict[str, int]:
-    """Divides a budget of ReLUs among layers, in proportion to sensitivity and size. The parts add up to it.
+    """Divides a budget of ReLUs among layers, in proportion to ReLU sensitivity and size. They add up to it.
 
     A layer never gets more ReLUs than it has; the others share the rest. If no layer is sensitive, sizes
     decide alone.

@@ -18,8 +18,8 @@ class SelectionSettings:
     """The settings of SENet's choice of masks.
 
     Attributes:
-        density: the part of the weights that pruning keeps, from which layers get their shares.
-        settled: the part of the masks below which a change between two epochs ends the choice.
+        density: the fraction of the weights that pruning keeps, from which ReLU sensitivities follow.
+        settled: the fraction of the masks below which a change between two epochs ends the choice.
         epoch_limit: the largest number of epochs of the choice.
         image_count: the training images on which maps are compared.
 

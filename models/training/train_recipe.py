@@ -34,6 +34,7 @@ from ..recipe_export import load_state, require_masks
 from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
 from .batches import Batches
+from .device_layout import move_to_device
 from .epoch import evaluate
 from .polynomial_training import start_polynomials
 from .settings import TrainingSettings
@@ -325,5 +326,5 @@ def load_teacher(teacher: Teacher, recipe: Recipe, device: torch.device) -> nn.M
             )
     module = build(given)
     load_state(module, teacher.weights)
-    module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    move_to_device(module, device)
     return module.eval().requires_grad_(False)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from pi_bench.progress import Progress
 
 from .batches import Batches
+from .device_layout import move_to_device
 from .divergence import DivergenceWatch
 from .epoch import evaluate, train_epoch
 from .logs import EpochLog
@@ -86,7 +87,7 @@ def train(
     ...     train(module, batches, TrainingSettings(epochs=2), Path(name), **options).epoch
     2
     """
-    module.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    move_to_device(module, device)
     optimizer, path = make_optimizer(module, settings), folder / "checkpoint.pt"
     identity = {**identity, **settings.as_dict()}
     best, rows = _resumed(path, identity, module, optimizer)

@@ -47,7 +47,7 @@ py::object send_at_once(Integer<int> socket, pi::Checksum* sum, const py::args& 
     try {
       sent = pi::channel::send_at_once(socket, places.data(), places.size());
       if (sum != nullptr) pi::channel::add_frame(places.data(), places.size(), *sum);
-    } catch (const std::system_error& failure) {
+    } catch (const pi::channel::SendError& failure) {
       error = failure.code().value();
     }
   }

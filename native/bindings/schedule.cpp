@@ -71,7 +71,7 @@ class BoundSchedule {
       const py::gil_scoped_release release;
       try {
         stop = schedule_.run(first, line, ends.data());
-      } catch (const std::system_error& failure) {
+      } catch (const pi::channel::SendError& failure) {
         error = failure.code().value();
       }
     }

@@ -13,8 +13,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kMostPieces = 512;        // a sendmsg; the kernel takes 1,024
-constexpr std::size_t kAheadBytes = 8 << 10;    // below 1 us from memory
+constexpr std::size_t kMostPieces = 512;      // a sendmsg; the kernel takes 1,024
+constexpr std::size_t kAheadBytes = 8 << 10;  // below 1 us from memory
+constexpr std::chrono::milliseconds kLongest(50);
 constexpr std::size_t kPieceBytes = 128 << 10;  // summed while it is in the cache
 
 // The number of bytes that have arrived; 0 if none have, and -1 if none will.
@@ -27,18 +28,20 @@ ssize_t receive_now(int socket, iovec* places, std::size_t count) {
   return got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) ? 0 : -1;
 }
 
-// Bounds a wait that begins anew with every arrival.
+// Bounds a wait that begins anew with every arrival, and the time of all waits together.
 class Patience {
  public:
   explicit Patience(double seconds)
-      : wait_(std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds))) {
+      : wait_(std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds))),
+        end_(Clock::now() + kLongest) {
     renew();
   }
-  void renew() { until_ = Clock::now() + wait_; }
+  void renew() { until_ = std::min(Clock::now() + wait_, end_); }
   bool over() const { return Clock::now() >= until_; }
 
  private:
   Clock::duration wait_;
+  Clock::time_point end_;
   Clock::time_point until_;
 };
 
@@ -53,7 +56,7 @@ SentUpTo send_at_once(int socket, const iovec* pieces, std::size_t count) {
     const ssize_t sent = sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (sent < 0) {
       if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return place;
-      throw std::system_error(errno, std::generic_category());
+      throw SendError(errno, std::generic_category());
     }
     place.offset = static_cast<std::size_t>(sent);
     const std::size_t stop = place.piece + message.msg_iovlen;
@@ -91,6 +94,7 @@ Arrival poll_frame(int socket, const ExpectedFrame& frame, double poll_s, Prefet
     patience.renew();
     const std::size_t known = std::min(count, frame.header_bytes);
     if (std::memcmp(frame.header, frame.expected_header, known) != 0) return {count, false};
+    if (known < frame.header_bytes && patience.over()) return {count, false};
   }
   std::size_t position = count - frame.header_bytes;
   if (sum != nullptr) {
@@ -106,6 +110,10 @@ Arrival poll_frame(int socket, const ExpectedFrame& frame, double poll_s, Prefet
     if (sum != nullptr) sum->update(frame.payload + position, static_cast<std::size_t>(got));
     position += static_cast<std::size_t>(got);
     patience.renew();
+    // Bytes that come without a pause do not reach the look at the clock above.
+    if (position < frame.payload_bytes && patience.over()) {
+      return {frame.header_bytes + position, true};
+    }
   }
   if (sum != nullptr) sum->end_item();
   return {frame.header_bytes + position, true};

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <system_error>
 
 #include "base/prefetch.h"
 #include "checksum/checksum.h"
@@ -17,8 +18,13 @@ struct SentUpTo {
   std::size_t offset;  // in bytes of that piece
 };
 
+// A frame cannot be sent: the connection is lost.
+class SendError : public std::system_error {
+  using std::system_error::system_error;
+};
+
 // Sends `count` pieces as far as the socket takes them at once. {count, 0} means all of them.
-// Throws std::system_error if the connection is lost.
+// Throws SendError if the connection is lost.
 SentUpTo send_at_once(int socket, const iovec* pieces, std::size_t count);
 
 // Adds a frame, whose first piece is its header, to a checksum.
@@ -39,10 +45,11 @@ struct Arrival {
 };
 
 // Asks the socket again and again for the frame, and gives up when nothing has come for `poll_s`
-// seconds, the connection has ended, or the header is another one. While it waits for the first
-// byte it takes steps of `ahead`. If the header matches, `sum` has got header and payload as far as
-// they have come, and the end of the payload once it is complete. Otherwise it has got nothing.
-// `ahead` and `sum` may be null.
+// seconds, the connection has ended, or the header is another one. It also gives up after 50 ms in
+// all, so that the caller can look at signals, however slowly the bytes come. While it waits for
+// the first byte it takes steps of `ahead`. If the header matches, `sum` has got header and payload
+// as far as they have come, and the end of the payload once it is complete. Otherwise it has got
+// nothing. `ahead` and `sum` may be null.
 Arrival poll_frame(int socket, const ExpectedFrame& frame, double poll_s, Prefetch* ahead,
                    Checksum* sum);
 

@@ -31,7 +31,7 @@ class Placement {
 
   // Writes a polynomial for each copy of the input, placed_words() apart: every run-th coefficient;
   // the others are zero.
-  void run(std::size_t out_poly, std::size_t in_poly, std::int32_t* polys) {
+  void place(std::size_t out_poly, std::size_t in_poly, std::int32_t* polys) {
     if (layout_.copies == 1) {
       std::fill_n(polys, placed_words(layout_), 0);
       // Kernels larger than the image put two weights on one exponent: so they are added.
@@ -68,7 +68,7 @@ class Placement {
     const std::size_t channels = layout_.out_block * layout_.copies;
     const std::size_t first_out = out_poly * channels, first_in = in_poly * layout_.in_block;
     const std::size_t outs = std::min(channels, layout_.out_channels - first_out);
-    const std::size_t run =
+    const std::size_t weight_count =
         std::min(layout_.in_block, layout_.in_channels - first_in) * layout_.taps;
     for (std::size_t a = 0; a < outs; ++a) {
       const std::int16_t* weight =
@@ -76,7 +76,7 @@ class Placement {
       const std::uint16_t* exponent =
           layout_.exponents + a % layout_.out_block * layout_.in_block * layout_.taps;
       const std::size_t up = a / layout_.out_block * layout_.spread;
-      for (std::size_t i = 0; i < run; ++i) body(exponent[i], up, weight[i]);
+      for (std::size_t i = 0; i < weight_count; ++i) body(exponent[i], up, weight[i]);
     }
   }
 
@@ -112,8 +112,8 @@ class WeightTransform {
       : transform_(transform_kernels(isa)), residues_(residue_kernels(isa)), poly_(kDegree) {}
 
   // placed: of place_weights. out: of one output polynomial and prime, as transform_weights has it.
-  void run(const WeightLayout& layout, const PrimeRing& ring, const std::int32_t* placed,
-           std::size_t operand, std::uint64_t* out) {
+  void transform(const WeightLayout& layout, const PrimeRing& ring, const std::int32_t* placed,
+                 std::size_t operand, std::uint64_t* out) {
     const std::size_t operands = layout.operands();
     residues_.lift(ring.p, placed, placed_words(layout), poly_.data());
     if (layout.run == 1) {
@@ -190,8 +190,8 @@ class Responder {
     if (request_.prepared == nullptr) {
       const std::size_t in_polys = request_.layout.in_polys();
       for (std::size_t n = 0; n < outputs * in_polys; ++n) {
-        placement_.run(first + n / in_polys, n % in_polys,
-                       placed_.data() + n * request_.layout.copies * placed_words_);
+        placement_.place(first + n / in_polys, n % in_polys,
+                         placed_.data() + n * request_.layout.copies * placed_words_);
       }
     }
     for (std::size_t k = 0; k < kPrimeCount; ++k) multiply(first, outputs, k);
@@ -216,8 +216,8 @@ class Responder {
       combination.weight_stride = kPrimeCount * weight_words_;
     } else {
       for (std::size_t n = 0; n < outputs * operands_; ++n) {
-        weight_transform_.run(request_.layout, ring, placed_.data() + n * placed_words_,
-                              n % operands_, weights_.data() + n / operands_ * weight_words_);
+        weight_transform_.transform(request_.layout, ring, placed_.data() + n * placed_words_,
+                                    n % operands_, weights_.data() + n / operands_ * weight_words_);
       }
       combination.weights = weights_.data();
       combination.weight_stride = weight_words_;
@@ -323,12 +323,12 @@ void transform_weights(Isa isa, const WeightLayout& layout, std::uint64_t* out, 
     WeightTransform transform(isa);
     WipedBuffer<std::int32_t> placed(layout.copies * kDegree);
     for (std::size_t n = begin; n < end; ++n) {
-      placement.run(n / in_polys, n % in_polys, placed.data());
+      placement.place(n / in_polys, n % in_polys, placed.data());
       for (std::size_t k = 0; k < kPrimeCount; ++k) {
         for (std::size_t copy = 0; copy < layout.copies; ++copy) {
-          transform.run(layout, prime_ring(k), placed.data() + copy * kDegree,
-                        n % in_polys * layout.copies + copy,
-                        out + (n / in_polys * kPrimeCount + k) * weight_words);
+          transform.transform(layout, prime_ring(k), placed.data() + copy * kDegree,
+                              n % in_polys * layout.copies + copy,
+                              out + (n / in_polys * kPrimeCount + k) * weight_words);
         }
       }
     }

@@ -69,7 +69,7 @@ class Schedule {
 
   // Carries out the items from `first` on. ends_ns[i] becomes the time at which item i was done,
   // in nanoseconds since the call. It ends after an item by which it has taken kLongestNs, so that
-  // the caller can look at signals. Throws std::system_error if a frame cannot be sent, and
+  // the caller can look at signals. Throws channel::SendError if a frame cannot be sent, and
   // whatever work throws.
   Stop run(std::size_t first, const Line& line, std::int64_t* ends_ns);
 

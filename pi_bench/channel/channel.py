@@ -134,7 +134,7 @@ class Channel:
     ) -> None:
         """Sends one frame, as `send` does, whose header is encoded already.
 
-        `sent` is what `carry_out` says of a frame that it has begun.
+        `sent` is the progress that `carry_out` reported for a frame that it began.
         """
         checksum = None if self._checksums is None else self._checksums[0]
         try:
@@ -176,8 +176,8 @@ class Channel:
     ) -> FrameHeader | None:
         """Receives the next frame, as `receive_into` does, where the expected header is encoded already.
 
-        `arrived` is what `carry_out` says of a frame that it has begun. Returns None if the header is the
-        expected one, and else the header, whose depth differs.
+        `arrived` is the progress that `carry_out` reported for a frame that it began. Returns None if the
+        header is the expected one, and else the header, whose depth differs.
         """
         sums = None if self._checksums is None else self._checksums[1]
         if arrived is None:

@@ -132,7 +132,7 @@ class PhaseHeaders:
 
     def __init__(self, kind: FrameKind, session_id: int, inference_id: int) -> None:
         self.shared = _SHARED.pack(MAGIC, FRAME_VERSION, kind, session_id, inference_id)
-        """What all headers of the phase begin with. `own_part` follows."""
+        """The bytes with which all headers of the phase begin. `own_part` follows."""
 
     def encode(self, step: int, number: int, depth: int, payload_bytes: int) -> bytes:
         """Writes the header of message `number` of a step."""

@@ -34,7 +34,7 @@ class SendItem:
     @property
     def byte_count(self) -> int:
         """The size of the message."""
-        return sum(map(len, self.buffers))
+        return sum(buffer.nbytes for buffer in self.buffers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +52,7 @@ class ReceiveItem:
     @property
     def byte_count(self) -> int:
         """The size of the message."""
-        return len(self.buffer)
+        return self.buffer.nbytes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +101,7 @@ class Schedule:
     Attributes:
         ends_ns: the times at which the items were done, int64 (items,), in nanoseconds since the last call of
             `Channel.carry_out`.
-        first_headers: what a session has kept of the headers of this schedule at the beginning of a phase.
+        first_headers: the headers of this schedule at the beginning of a phase, if a session has kept them.
 
     >>> schedule = Schedule([SendItem(0, "", (memoryview(b"four"),)), WorkItem(1, "", lambda: None)])
     >>> len(schedule.items), schedule.ends_ns.shape
@@ -143,7 +143,7 @@ class Schedule:
     ) -> Stop:
         """Carries out the items from `first` on over a socket. `Channel.carry_out` says how.
 
-        `header` gets the header of each received frame. `checksums` get what is sent and what is received.
+        `header` gets the header of each received frame. `checksums` cover the sent and the received bytes.
 
         >>> import socket
         >>> ours, theirs = socket.socketpair()

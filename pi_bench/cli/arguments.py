@@ -80,10 +80,11 @@ class Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         """Refuses a value or a command that is none of the choices, with similar ones."""
         if action.choices is not None and value not in action.choices:
-            kind = "command" if isinstance(action, argparse._SubParsersAction) else action.dest
+            names = [str(each) for each in action.choices]
             if action.option_strings:
-                kind = f"value of {action.option_strings[-1]}"
-            raise argparse.ArgumentError(None, unknown_name(kind, str(value), map(str, action.choices)))
+                raise argparse.ArgumentError(None, _refused(action.option_strings[-1], str(value), names))
+            kind = "command" if isinstance(action, argparse._SubParsersAction) else action.dest
+            raise argparse.ArgumentError(None, unknown_name(kind, str(value), names))
 
     def format_help(self) -> str:
         """Formats the help of a command. It ends with the meaning of the exit codes."""
@@ -92,6 +93,13 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Ends the program with exit code 2 and an error of one line."""
         self.exit(2, f"error: {' '.join(message.split())} (see `{self.prog} --help`)\n")
+
+
+def _refused(option: str, value: str, choices: list[str]) -> str:
+    """Returns the message that an option cannot have a value, with similar values and all of them."""
+    question = similar_names(value, choices)
+    listed = f"t can be {', '.join(choices)}"
+    return f"{option} cannot be {value[:80]!r}; {f'{question} I' if question else 'i'}{listed}"
 
 
 _FILES = ("model", "input", "data", "labels", "costs", "expect_logits")

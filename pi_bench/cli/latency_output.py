@@ -121,5 +121,5 @@ def _words(parsed: argparse.Namespace, result: Result, labels: Sequence[str]) ->
         return render_result(result, labels, layer_options.shown_of(parsed))
     if parsed.format == "json":
         return json_text(result)
-    table = result_table([result_row(result)], f"private inference of {result.network.name}")
+    table = result_table([result_row(result)], f"Private inference of {result.network.name}")
     return write_table(table, parsed.format)

@@ -70,7 +70,7 @@ def _document(name: str) -> Any:
             raise InputError(f"{name} holds {len(found):,} results; one is measured again")
         return found[0][0]
     with History(history, create=False) as opened:
-        return opened.document(opened.find(name, "latency").id)
+        return opened.document(opened.find(name, "latency", neither=("a file",)).id)
 
 
 def _named(words: Sequence[str]) -> str | None:

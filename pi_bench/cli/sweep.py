@@ -79,4 +79,4 @@ def _table(folder: SweepFolder) -> Table:
 
     rows, count = folder.finished_rows(), len(folder.sweep.cells)
     notes = [] if len(rows) == count else [f"{len(rows)} of {count} cells are measured."]
-    return result_table(rows, f"sweep {folder.path.name}", notes)
+    return result_table(rows, f"Sweep {folder.path.name}", notes)

@@ -20,7 +20,7 @@ from pi_bench.errors import EXIT_CELLS, EXIT_TERMINATED, InputError, Terminated,
 from pi_bench.launch import placement
 from pi_bench.registry import default_protocol
 from pi_bench.report.documents.latency import Result
-from pi_bench.report.quantities import seconds
+from pi_bench.report.quantities import counted, seconds
 from pi_bench.report.table_formats import Table, write_table
 from pi_bench.sweep import Network, Sweep, SweepCell, SweepFolder, TimeLeft, cells_of, run_sweep
 
@@ -64,6 +64,7 @@ def measure_cells(
     watched = _Watched(parsed, folder)
     watched.require_options()
     with folder:
+        watched.started()
         with watched.progress:
             outcome = run_sweep(folder, cells, watched.measure, watched.ended)
         table = table_of(folder)
@@ -98,6 +99,12 @@ class _Watched:
         with self._new_warnings():
             for cell in self._folder.sweep.cells:
                 latency.task_of(_arguments(self._parsed, cell, ""))
+
+    def started(self) -> None:
+        """Prints a line about the cells that an earlier call has measured."""
+        done, count = len(self._folder.rows), len(self._folder.sweep.cells)
+        if done:
+            print(f"{done} of {counted(count, 'cell')} are measured already", file=sys.stderr, flush=True)
 
     def measure(self, cell: SweepCell) -> Result:
         """Measures one cell as `pi-bench latency` does. An interrupted measurement is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib
 import json
 from collections.abc import Mapping
@@ -34,6 +35,8 @@ examples:
   pi-bench table deepreduce-4 --link lan,wan --format latex
 """
 
+_FOR_PUBLISHED = ("format", "model", "run", "history", "no_history")
+
 
 def add_parser(subparsers: Any) -> None:
     """Adds the command to `argparse` subparsers. Its namespace has ``run``, the function below.
@@ -53,8 +56,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--network",
         metavar="NAME",
-        help="measure only the networks with this name or pattern, such as 'resnet18-*-12288'; the others "
-        "keep their published figures",
+        help="measure and print only the networks with this name or pattern, such as 'resnet18-*-12288'",
     )
     parser.add_argument(
         "--trained",
@@ -96,8 +98,8 @@ def run(parsed: argparse.Namespace) -> int:
     found = tables.load_table(parsed.table)
     chosen = _Chosen(found, parsed.network, parsed.trained)
     if parsed.published:
-        if parsed.output is not None or parsed.trained is not None:
-            raise UsageError("--published measures nothing; leave out --output and --trained")
+        if unused := _measuring_options(parsed):
+            raise UsageError(f"--published measures nothing; leave out {', '.join(unused)}")
         from pi_bench.report.table_formats import write_table
 
         text = write_table(chosen.table(None), parsed.format)
@@ -109,19 +111,37 @@ def run(parsed: argparse.Namespace) -> int:
     return measure_cells(parsed, chosen.networks, path, chosen.table)
 
 
+def _measuring_options(parsed: argparse.Namespace) -> list[str]:
+    """Lists the options of the command line that say how to measure."""
+    from pi_bench.cli.latency import latency_defaults
+
+    defaults = {**latency_defaults(), **dict.fromkeys(("protocol", "link", "threads", "output", "trained"))}
+    given = [
+        name
+        for name, value in vars(parsed).items()
+        if name not in _FOR_PUBLISHED and value != defaults.get(name)
+    ]
+    return [f"--{name.replace('_', '-')}" for name in given if name in defaults]
+
+
 class _Chosen:
     """The networks of a table that are measured, and the table of their results."""
 
     def __init__(self, table: Any, pattern: str | None, trained: str | None) -> None:
-        self._table = table
         recipes = [row.built() for row in table.networks]
-        self._names = [None if recipe is None else str(recipe.name) for recipe in recipes]
         self._recipes = {recipe.name: recipe for recipe in recipes if recipe is not None}
         names = [name for name in self._recipes if pattern is None or fnmatchcase(name, pattern)]
         if not names:
             question = similar_names(str(pattern).strip("*?"), self._recipes)
             there = f"there are {', '.join(self._recipes)}"
             raise UsageError(f"no network of {table.name} matches {pattern!r:.80}; {question or there}")
+        rows = [
+            (row, None if recipe is None else str(recipe.name))
+            for row, recipe in zip(table.networks, recipes, strict=True)
+            if pattern is None or (recipe is not None and recipe.name in names)
+        ]
+        self._table = dataclasses.replace(table, networks=tuple(row for row, _ in rows))
+        self._names = [name for _, name in rows]
         if trained is not None and not Path(trained).is_dir():
             raise InputError(f"there is no folder {trained}: --trained names one with a folder per network")
         folders = {name: Path(trained) / name for name in names} if trained is not None else {}

@@ -97,10 +97,10 @@ def verdict_of(interval: tuple[float, float] | None) -> Verdict:
     """Returns the verdict of the interval of a ratio.
 
     >>> verdict_of((1.02, 1.1)), verdict_of((0.98, 1.1)), verdict_of(None)
-    ('slower', 'no difference shown', 'not compared')
+    ('slower', 'no difference shown', 'no verdict')
     """
     if interval is None:
-        return "not compared"
+        return "no verdict"
     if interval[0] > 1:
         return "slower"
     if interval[1] < 1:

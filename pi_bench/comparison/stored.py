@@ -41,7 +41,7 @@ def _document(name: str, history: Path | None, files: bool) -> Any:
     if history is None:
         raise UsageError(f"there is no file {name}, and this user has no history")
     with History(history, create=False) as opened:
-        return opened.document(opened.find(name, "latency").id)
+        return opened.document(opened.find(name, "latency", neither=("a file",) if files else ()).id)
 
 
 def _result(name: str, document: Any) -> Result:

@@ -1,4 +1,4 @@
-"""What every construction of correlated OT offers: SoftSpoken (`ot_extension`) and Ferret (`ferret`).
+"""The interface of every construction of correlated OT: SoftSpoken (`ot_extension`) and Ferret (`ferret`).
 
 The receiver chooses bits, and its message makes both parties' labels of the same OTs. So the parties extend
 by the same counts in the same order. The size of a message follows from the construction and the count.

@@ -1,10 +1,11 @@
 """Chooses bits by layer: the narrowest windows, and so the cheapest gates, that meet a fidelity goal.
 
-The windowed ReLU of a layer takes one AND gate, one label and its bytes for each bit between its truncated
-bits and its window's top. So one bit of a layer costs as much as it has ReLUs, on any machine, and bits of
-weights, of the input and of values that are truncated alone cost nothing online. Bits are added one at a time
-where they lower the predicted noise (`fidelity.noise`) most for their cost, until the noise is below a bound.
-The bound follows from the goal and the float logits, and falls until the measured fidelity meets the goal.
+Costs are those of the garbled gadget of `delphi`; `fss` is not priced. Its windowed ReLU takes one AND gate,
+one label and its bytes for each bit between its truncated bits and its window's top. So one bit of a layer
+costs as much as it has ReLUs, and bits of weights, of the input and of values that are
+truncated alone cost nothing online. Bits are added one at a time where they lower the predicted noise
+(`fidelity.noise`) most for their cost, until the noise is below a bound. The bound follows from the goal and
+the float logits, and falls until the measured fidelity meets the goal.
 All steps are deterministic.
 """
 
@@ -251,7 +252,7 @@ def _predicted(layers: Sequence[AdjustableLayer], options: CompileOptions) -> fl
 
 
 def _cost(layers: Sequence[AdjustableLayer], options: CompileOptions) -> float:
-    """Counts the AND gates that grow with the bits."""
+    """Counts the AND gates of the garbled gadget of `delphi` that grow with the bits."""
     return sum(layer.relu_count * options.layer_activation_bits[layer.name] for layer in layers)
 
 

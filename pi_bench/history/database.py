@@ -14,7 +14,7 @@ import hashlib
 import json
 import sqlite3
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -182,8 +182,11 @@ class History:
         with self._explained():
             return int(self._connection.execute(f"SELECT count(*) FROM runs {where}", values).fetchone()[0])
 
-    def find(self, name: str, kind: str | None = None) -> StoredRun:
+    def find(self, name: str, kind: str | None = None, *, neither: Sequence[str] = ()) -> StoredRun:
         """Finds a run by its number, its tag, or ``last``, which may be that of one kind alone.
+
+        Args:
+            neither: what else the name could have named, for the message, such as "a file".
 
         Raises:
             UsageError: there is no such run. The message offers similar tags.
@@ -197,7 +200,7 @@ class History:
             else:
                 row = self._connection.execute("SELECT run FROM tags WHERE name = ?", (name,)).fetchone()
             if row is None or row[0] is None:
-                raise UsageError(self._unknown(name))
+                raise UsageError(self._unknown(name, neither))
             number = row[0]
             facts = self._connection.execute(
                 f"SELECT {', '.join(_COLUMNS)} FROM runs WHERE id = ?", (number,)
@@ -262,12 +265,12 @@ class History:
             rows = self._connection.execute(f"SELECT DISTINCT {column} FROM runs ORDER BY {column}")
             return [row[0] for row in rows if row[0] is not None]
 
-    def _unknown(self, name: str) -> str:
+    def _unknown(self, name: str, neither: Sequence[str] = ()) -> str:
         tags = sorted({tag for each in self._tags().values() for tag in each})
         listed = "`pi-bench history` lists all runs" + (
             f", tagged are {', '.join(tags[:20])}" if tags else ""
         )
-        return unknown_name("run", name, [*tags, "last"], listed=listed)
+        return unknown_name("run", name, [*tags, "last"], listed=listed, neither=neither)
 
     def _tags(self) -> dict[int, list[str]]:
         found: dict[int, list[str]] = {}

@@ -60,7 +60,7 @@ class RunFacts:
 
     @property
     def online_times_floor(self) -> float | None:
-        """How many times its floor the online latency is."""
+        """The online latency, divided by its floor."""
         return self.online_s / self.online_floor_s if self.online_s and self.online_floor_s else None
 
 

@@ -157,7 +157,7 @@ def measure_session(session: RunningSession, progress: Progress) -> Measurement:
             if session.warm_up(progress) and _run_timed(session, progress) and session.options.trace:
                 _trace(session, progress)
             session.end()
-        progress("done", 1, 1)
+        progress("runs finished", 1, 1)
     except KeyboardInterrupt as interruption:
         if measurement is None or not measurement.runs:
             raise

@@ -143,7 +143,7 @@ def _of_history(name: str, history: Path | None) -> dict[str, Any]:
     if history is None:
         raise UsageError(f"there is no file {name}, and this user has no history")
     with History(history, create=False) as opened:
-        return opened.document(opened.find(name, "latency").id)
+        return opened.document(opened.find(name, "latency", neither=("a file", "a folder")).id)
 
 
 def _siblings(path: Path) -> list[str]:

@@ -14,7 +14,7 @@ from pi_bench.prediction.limits import Limits
 
 SCHEMA_VERSION = 1
 KEPT = 20
-"""How many measurements of a machine are kept."""
+"""The number of measurements of a machine that are kept."""
 
 _MAX_BYTES = 1 << 20
 _REMEDY = "remove it, and the limits are measured again"

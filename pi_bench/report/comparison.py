@@ -124,7 +124,7 @@ def _table(sides: Sequence[Side]) -> list[str]:
         "offline": lambda side: seconds(float(np.median(_samples_s(side, "offline")))),
         "sent online": lambda side: byte_count(side.online_bytes),
         "sent offline": lambda side: byte_count(side.offline_bytes),
-        "rounds": lambda side: f"{side.rounds:g}",
+        "comm. rounds": lambda side: f"{side.rounds:g}",
         "ReLUs": lambda side: count(side.relu_count),
         "runs": _runs_of,
     }
@@ -137,7 +137,7 @@ def _table(sides: Sequence[Side]) -> list[str]:
         [tuple(write(side) for write in columns.values()) for side in sides],
         left={number for number, name in enumerate(header) if name in ("side", "", *words)},
         whole={header.index("")},
-        drop=("middle half", "rounds", "sent offline", "", "ReLUs", "sent online"),
+        drop=("middle half", "", "comm. rounds", "sent offline", "ReLUs", "sent online"),
     )
 
 

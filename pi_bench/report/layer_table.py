@@ -39,6 +39,11 @@ def _headroom(rows: _Rows) -> str:
     return f"{min(known):.1f}" if known else "-"
 
 
+def _fraction(rows: _Rows) -> str:
+    """Writes a dash where the time is one, because no time was seen."""
+    return f"{100 * sum(row.fraction for row in rows):.1f} %" if any(row.time_s for row in rows) else "-"
+
+
 def _times_floor(rows: _Rows) -> str:
     """Writes a dash for several layers together, because their floors do not add up."""
     row = rows[0]
@@ -60,7 +65,7 @@ COLUMNS: tuple[_LayerColumn, ...] = (
         "percent",
         "percent",
         "this time in percent of that of all layers",
-        lambda rows: f"{100 * sum(row.fraction for row in rows):.1f} %",
+        _fraction,
     ),
     Column("floor", "times floor", "this time divided by the least that this machine needs", _times_floor),
     bar_column("this time as a bar, compared with the layer that takes longest"),

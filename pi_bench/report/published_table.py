@@ -60,6 +60,14 @@ class PaperTable(Protocol):
 _WANTED = {"relu_count": 6, "offline_s": 5, "link": 8, "protocol": 7, "published_accuracy_without_kd_pct": 5}
 """The columns that this table leaves out of narrow text in another order."""
 
+_OF_PAPER = {
+    "relu_count": "ReLUs",
+    "accuracy_pct": "accuracy",
+    "accuracy_without_kd_pct": "accuracy without distillation",
+    "latency_s": "latency",
+}
+_TRAINED_HINT = "--trained FOLDER measures networks that `pi-bench train` wrote, with their accuracy."
+
 _PUBLISHED = (
     TableColumn("method", "method", "name of the method", words=True, folds=True, wanted=8),
     TableColumn(
@@ -156,18 +164,25 @@ def published_table(
         results = [each for each in measured if name is not None and each["name"] == name]
         # The words of the paper and the counts of the recipe stay; a result says the same of its batch.
         rows += [{**result, **fields} for result in results] or [fields]
-    return Table(table.title, COLUMNS, tuple(rows), tuple(_notes(table, measured, accuracies_pct)))
+    hints = [_TRAINED_HINT] if measured and not accuracies_pct else []
+    return Table(
+        table.title, COLUMNS, tuple(rows), tuple(_notes(table, measured, accuracies_pct)), tuple(hints)
+    )
 
 
 def _notes(table: PaperTable, measured: Sequence[Row], accuracies_pct: Mapping[str, float]) -> Iterator[str]:
-    paper = "latency" if table.test_bed else "accuracy without distillation"
-    yield f"ReLUs, accuracy and {paper} are those of the paper; the other figures are ours."
+    of_paper = [
+        words for name, words in _OF_PAPER.items() if any(getattr(row, name) for row in table.networks)
+    ]
+    *first, last = of_paper
+    words = f"{', '.join(first)} and {last}" if first else last
+    yield f"{words} {'are those' if first else 'is that'} of the paper; the other figures are ours."
     if table.note:
         yield f"{table.note[0].upper()}{table.note[1:]}."
     if table.test_bed:
         yield f"Test bed of the paper's latencies: {table.test_bed}."
     if measured:
         if not accuracies_pct:
-            yield "Our networks have random weights, so they have no accuracy; see --trained."
+            yield "Our networks have random weights, so they have no accuracy."
         yield from measuring_notes(measured)
     yield from dict.fromkeys(f"{row.network}: {row.note}." for row in table.networks if row.note)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from pi_bench.report.documents.cautions import CAUTION_WORDS
 from pi_bench.report.documents.fields import Directions, Loopback
 from pi_bench.report.documents.latency import Distribution, ProbedLink, Result
 from pi_bench.report.quantities import byte_count, counted, seconds, span_text
@@ -66,7 +67,7 @@ FIGURES = (
         wanted=2,
     ),
     TableColumn(
-        "rounds", "rounds", "communication rounds online", lambda row: f"{row['rounds']:g}", wanted=1
+        "rounds", "rounds", "communication rounds online", lambda row: f"{row['rounds']:,}", wanted=1
     ),
     TableColumn("online_floor_s", "", "floor of the online phase on the machine that measured"),
     TableColumn("offline_floor_s", "", "floor of the offline phase on the machine that measured"),
@@ -125,7 +126,7 @@ def result_row(result: Result) -> dict[str, Value]:
         "offline_s": result.offline.time_s,
         "online_bytes": _both(result.online.bytes),
         "offline_bytes": _both(result.offline.bytes),
-        "rounds": result.online.comm_round_count,
+        "rounds": _whole(result.online.comm_round_count),
         "online_floor_s": None if floor is None else floor.online.time_s,
         "offline_floor_s": None if floor is None else floor.offline.time_s,
         "verified": result.verified,
@@ -172,13 +173,16 @@ def caution_notes(rows: Sequence[Row]) -> list[str]:
     """Returns a sentence that counts the results with each caution; none if no result has one.
 
     >>> caution_notes([{"cautions": "load few-runs"}, {"cautions": "load"}, {"cautions": None}])
-    ['Cautions: load (2 of 3 results), few-runs (1 of 3 results). The JSON of each result says more.']
+    ['Cautions: other programs took processor time (2 of 3 results); too few runs (1 of 3 results).']
     """
     codes = Counter(code for row in rows for code in str(row.get("cautions") or "").split())
     if not codes:
         return []
-    words = ", ".join(f"{code} ({count} of {counted(len(rows), 'result')})" for code, count in codes.items())
-    return [f"Cautions: {words}. The JSON of each result says more."]
+    words = (
+        f"{CAUTION_WORDS.get(code, code)} ({count} of {counted(len(rows), 'result')})"
+        for code, count in codes.items()
+    )
+    return [f"Cautions: {'; '.join(words)}."]
 
 
 def machine_notes(rows: Sequence[Row]) -> list[str]:
@@ -213,6 +217,11 @@ def _online(latency_s: Distribution) -> dict[str, Value]:
         "online_low_s": low,
         "online_high_s": high,
     }
+
+
+def _whole(value: float) -> int | float:
+    """Returns a whole number as an integer; a phase may end in the middle of a round."""
+    return int(value) if value == int(value) else value
 
 
 def _both(directions: Directions) -> int:

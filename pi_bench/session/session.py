@@ -93,6 +93,7 @@ class Session:
         Yields a list that gets the record when the phase ends without an error.
         """
         records: list[PhaseRecord] = []
+        self._settle()  # what was carried out outside of a phase belongs to none
         self._headers = PhaseHeaders(_KINDS[phase], self.session_id, inference_id)
         self._reset_counters()
         self._memory.reset()
@@ -210,12 +211,12 @@ class Session:
         if isinstance(item, SendItem):
             recorder.book_send(span.span)
             with span:
-                self._send(list(item.buffers), stop.sent)
+                self._send([byte_view(buffer) for buffer in item.buffers], stop.sent)
             return stop.item + 1, True
         assert isinstance(item, ReceiveItem)
         recorder.book_wait(span.span)
         with span:
-            depth = self._receive(item.buffer, None, stop.arrived)
+            depth = self._receive(byte_view(item.buffer), None, stop.arrived)
         return stop.item + 1, depth == expected_depth
 
     def _first_headers(self, schedule: Schedule) -> bytes | None:
@@ -264,7 +265,7 @@ class Session:
         self._settle()
         recorder = self._recorder
         recorder.pause()
-        span, size = recorder.current, sum(map(len, views))
+        span, size = recorder.current, sum(view.nbytes for view in views)
         header = self._header(span.op_id, self._sent_slices, self._depth_received + 1, size)
         self.channel.send_encoded(header, views, size, sent)
         self._count_sent(span, size)
@@ -290,7 +291,7 @@ class Session:
         self._settle()
         recorder = self._recorder
         recorder.pause()
-        span, size = recorder.current, len(view)
+        span, size = recorder.current, view.nbytes
         expected = self._header(span.op_id, self._received_slices, self._depth_sent + 1, size)
         other = self.channel.receive_encoded(expected, view, meanwhile, arrived)
         depth = self._depth_sent + 1 if other is None else other.depth

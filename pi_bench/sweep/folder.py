@@ -115,8 +115,11 @@ class SweepFolder:
         return path
 
     def finished_rows(self) -> list[Row]:
-        """Returns the values of the finished cells, in the order of the sweep."""
-        return [self.rows[cell.number] for cell in self.sweep.cells if cell.number in self.rows]
+        """Returns the values of the finished cells, in the order of the sweep.
+
+        Where several networks have one name in their files, they get those that they have in the sweep.
+        """
+        return [self._row(cell) for cell in self.sweep.cells if cell.number in self.rows]
 
     def named_rows(self) -> list[Row]:
         """Returns the values of the finished cells with `name`, the name of the network in the sweep."""
@@ -127,15 +130,25 @@ class SweepFolder:
         """Returns one row per cell: the values of its result, or its error, or neither."""
         rows: list[Row] = []
         for cell in self.sweep.cells:
-            row = self.rows.get(cell.number) or {
-                "network": cell.network.name,
-                "protocol": cell.protocol,
-                "link": cell.link_name,
-                "threads": cell.threads,
-            }
             file = f"{cell.stem}.json" if cell.number in self.rows else None
-            rows.append({**row, "cell": cell.number, "file": file, "error": self._errors.get(cell.number)})
+            rows.append(
+                {**self._row(cell), "cell": cell.number, "file": file, "error": self._errors.get(cell.number)}
+            )
         return Table("cells of a sweep", (_CELL, *COLUMNS, *_FILES), tuple(rows))
+
+    def _row(self, cell: SweepCell) -> Row:
+        """Returns the values of a finished cell, or the settings of another one."""
+        if cell.number not in self.rows:
+            names = ("network", "protocol", "link", "threads")
+            values = (cell.network.name, cell.protocol, cell.link_name, cell.threads)
+            return dict(zip(names, values, strict=True))
+        row = self.rows[cell.number]
+        alike = {
+            each.network.name
+            for each in self.sweep.cells
+            if each.number in self.rows and self.rows[each.number]["network"] == row["network"]
+        }
+        return row if len(alike) == 1 else {**row, "network": cell.network.name}
 
     def _write_table(self) -> None:
         self._write("results.csv", csv_table(self.table()))

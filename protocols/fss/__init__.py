@@ -47,7 +47,7 @@ from .party import FssClient, FssServer
 
 PROTOCOL = ProtocolInfo(
     name="fss",
-    title="fss (new, no outside review)",
+    title="fss",
     caveat="Protocol fss is new. It was reviewed inside this project, not by outside cryptographers.",
     modes=WINDOW_MODES,
     secure=True,

@@ -16,15 +16,17 @@ def gadget_notes(program: Program, options: ProtocolOptions) -> Iterator[str]:
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network()
     >>> list(gadget_notes(program, ProtocolOptions("windowed")))
-    ['4 activations use shared tables. 0 are garbled, because their windows are too wide for tables.']
+    ['4 activations use shared tables.']
     """
     plan = WorkPlan(program, options, uses_tables=True)
     tables = sum(job.count for job in plan.table_jobs)
     others = [job for job in plan.gadget_jobs if job.table is None]
     one_bit = sum(job.count for job in others if not job.spec.gate_count)
     garbled = sum(job.count for job in others if job.spec.gate_count)
-    yield (
-        f"{tables:,} activations use shared tables. {garbled:,} are garbled, because their windows are too "
-        f"wide for tables." + (f" {one_bit:,} truncations need one opened bit each." if one_bit else "")
-    )
+    sentences = [f"{tables:,} activations use shared tables."]
+    if garbled:
+        sentences.append(f"{garbled:,} are garbled, because their windows are too wide for tables.")
+    if one_bit:
+        sentences.append(f"{one_bit:,} truncations need one opened bit each.")
+    yield " ".join(sentences)
     yield from ot_notes(program, options)

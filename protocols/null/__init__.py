@@ -1,9 +1,10 @@
 """INSECURE: plaintext arithmetic behind the messages of another protocol, to measure the harness itself.
 
 Every message of the other protocol is sent, in the same order and with the same length. It carries zeros, and
-the input and the logits travel in the clear. The time that remains is that of sockets, frames, Python and the
-plain integer network. Messages and plaintext work follow one another here, so a protocol that overlaps
-them can be faster than this.
+the input and the logits travel in the clear. The time that remains is that of sockets, frames, the harness
+and the plain integer network. Its online phase runs without Python, which those of `delphi` and `fss` do not:
+their difference from `null` includes their Python. Messages and plaintext work follow one another here, so a
+protocol that overlaps them can be faster than this.
 
 ``null`` exchanges the messages of `delphi`, ``null:NAME`` those of any protocol NAME that has a script.
 """

@@ -67,7 +67,7 @@ def test_what_cannot_be_compared_fails_closed(model_file: Path, capsys: pytest.C
         (["MODEL", "last"], "cannot be compared with each other"),
         (["MODEL", "MODEL", "--link", "lan,wan"], "one model with several values of --link"),
         (["1", "2", "--runs", "3"], "--runs is for model files"),
-        (["1", "9"], "there is no run '9'"),
+        (["1", "9"], "'9' is neither a file nor a run; `pi-bench history` lists all runs"),
         (["MODEL", "--protocol", "null,nul"], "there is no protocol 'nul'"),
         (["MODEL", "--threads", "1,1"], "given twice"),
         (["1", "2", "--fail-if-slower", "5"], "is no percentage"),

@@ -90,7 +90,10 @@ def test_what_is_wrong_with_an_objective_is_named(small, tmp_path, arguments, er
         (["--budget", "15ks"], "'15ks' is no time above 0: write 15ms, 900us or 1.5s"),
         (["--budget", "0ms"], "'0ms' is no time above 0"),
         (["--budget", 60, "--link", "wam"], "the link 'wam' cannot be read: did you mean wan?"),
-        (["--budget", 60, "--objective", "flops"], "there is no value of --objective 'flops'"),
+        (
+            ["--budget", 60, "--objective", "flops"],
+            "--objective cannot be 'flops'; it can be relus, online, total",
+        ),
     ],
 )
 def test_a_text_that_cannot_be_read_is_one_line(small, tmp_path, capsys, arguments, message):  # noqa: F811

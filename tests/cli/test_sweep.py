@@ -80,8 +80,9 @@ def test_a_killed_sweep_continues_where_it_was(
         assert {run.facts.protocol for run in kept.runs()} == {"ideal", "null"}
         assert 4 <= len(kept.runs()) <= 5  # a kill may come between the history and the folder
     text = capsys.readouterr()
-    assert "sweep figures" in text.out and "tiny_1 & <b>|" in text.out
+    assert "Sweep figures" in text.out and "tiny_1 & <b>|" in text.out
     assert "[4/4] " in text.err and "[1/4] " not in text.err
+    assert f"{len(finished)} of 4 cells are measured already\n" in text.err.partition("[")[0]
     assert main([*command, "--format", "json"]) == 0  # nothing is measured: the table alone
     table = json.loads(capsys.readouterr().out)
     jsonschema.validate(table, schema_of("table"))

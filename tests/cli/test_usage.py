@@ -104,7 +104,7 @@ def test_json_is_a_file_or_standard_output_in_every_command(
     ("command", "wrong", "meant"),
     [
         ("latencey MODEL", "command 'latencey'", "latency"),
-        ("inspect MODEL --scales per-chanel", "value of --scales 'per-chanel'", "per-channel"),
+        ("inspect MODEL --scales per-chanel", "--scales cannot be 'per-chanel'", "per-channel"),
         ("latency MODEL --warm 1", "--warm", "--warmup"),
         ("latency MODEL --protocol dephi", "protocol 'dephi'", "delphi"),
         ("latency MODEL --protocol nul:delphi", "protocol 'nul'", "null"),

@@ -81,6 +81,49 @@ void run(pi::Isa isa, const Spec& spec) {
   pi::fss::finish(call, {kept.data(), z.data(), answer.data(), share.data()});
 }
 
+// The first steps once more, with OTs that they extend themselves. The results are no material.
+void run_extending(pi::Isa isa, const Spec& spec) {
+  const Layout layout = pi::fss::layout_of(spec);
+  const Call call{isa, spec, 7, 11, kGroups, 1};
+  const auto planes = [](int count) { return kGroups * static_cast<std::size_t>(count); };
+  const Bytes client_delta = secret<std::uint8_t>(16, 0xfe);
+  const Bytes server_delta = secret<std::uint8_t>(16, 0xfe, 1);
+  const Bytes seed(16, 0x5a);
+  const Bytes leaves = secret<std::uint8_t>(pi::kLeafBytes);
+  const std::size_t chosen = pi::kLanes * planes(layout.choice_ots);
+  const std::size_t asked = pi::kLanes * planes(layout.request_ots);
+  const Bytes choice_message(pi::extension_bytes(chosen), 0x5a);
+  Bytes message(pi::extension_bytes(asked));
+  const Words v = secret<std::uint32_t>(kGroups * pi::kLanes);
+  const Words client_bits = secret<std::uint32_t>(planes(layout.client_bits));
+  const Words choices = secret<std::uint32_t>(planes(layout.choice_ots));
+  const Words server_bits = secret<std::uint32_t>(planes(layout.server_bits));
+  Words path(planes(layout.request_ots));
+  pi::fss::request_choices(call, v.data(), client_bits.data(), path.data());
+  const auto* packed = reinterpret_cast<const std::uint8_t*>(path.data());
+
+  Bytes corrections(kGroups * layout.correction_group_bytes);
+  Bytes opening(kGroups * layout.opening_group_bytes);
+  Bytes client_state(kGroups * layout.client_state_group_bytes);
+  Bytes server_state(kGroups * layout.server_state_group_bytes);
+  Bytes scratch(kGroups * layout.scratch_group_bytes);
+  Bytes bundle(kGroups * layout.bundle_group_bytes[1]);
+  pi::fss::request(
+      call,
+      {client_delta.data(), seed.data(), v.data(), client_bits.data(), nullptr, nullptr,
+       corrections.data(), client_state.data(), scratch.data(), bundle.data()},
+      {leaves.data(), client_delta.data(), 5, chosen, choice_message.data()},
+      {leaves.data(), 5, asked, packed, message.data()});
+  publish(corrections);
+  publish(message);
+  const Bytes labels = secret<std::uint8_t>(16 * chosen);
+  pi::fss::answer(
+      call,
+      {server_delta.data(), seed.data(), choices.data(), server_bits.data(), labels.data(), nullptr,
+       corrections.data(), opening.data(), server_state.data(), scratch.data(), bundle.data()},
+      {leaves.data(), server_delta.data(), 5, asked, message.data()});
+}
+
 }  // namespace
 
 int main() {
@@ -90,6 +133,9 @@ int main() {
       {Kind::kRelu, 12, 23, true, 2048, 0},  {Kind::kTruncate, 12, 31, true, 2048, 0},
   };
   return pi::constant_time::on_each_isa([&](pi::Isa isa) {
-    for (const Spec& spec : specs) run(isa, spec);
+    for (const Spec& spec : specs) {
+      run(isa, spec);
+      run_extending(isa, spec);
+    }
   });
 }

@@ -2,6 +2,8 @@
 // delta, roots and leaves of trees, base keys, choices, labels, correlations and factors. Under
 // valgrind's memcheck, each branch and each index that depends on a secret is then an error.
 // Messages are marked as defined again.
+#include <algorithm>
+
 #include "ot/additive.h"
 #include "ot/ferret.h"
 #include "ot/gilboa.h"
@@ -19,6 +21,13 @@ using pi::constant_time::Words;
 constexpr std::size_t kGroups = 3;
 constexpr std::size_t kCount = kGroups * 32;
 const Bytes kHashSeed(16, 0x5a);
+
+// In parts that do not divide a chunk, so that labels move within the stream.
+void take_all(const pi::Extension& extension, std::size_t count) {
+  constexpr std::size_t kMost = 352;
+  pi::LabelStream stream(extension, 0, count, kMost);
+  for (std::size_t at = 0; at < count; at += kMost) stream.take(std::min(kMost, count - at));
+}
 
 void extend(pi::Isa isa, const Bytes& delta) {
   const Bytes roots = secret<std::uint8_t>(pi::kTrees * pi::kSeedBytes);
@@ -42,7 +51,9 @@ void extend(pi::Isa isa, const Bytes& delta) {
     pi::extend_sender(isa, punctured.data(), delta.data(), 5, count, message.data(), zero.data(),
                       1);
     const pi::SenderExtension sender{punctured.data(), delta.data(), 5, count, message.data()};
-    pi::LabelStream(pi::Extension(isa, sender), 0, count, kCount).take(kCount);
+    take_all(pi::Extension(isa, sender), count);
+    const pi::ReceiverExtension receiver{full.data(), 5, count, choices.data(), message.data()};
+    take_all(pi::Extension(isa, receiver), count);
   }
 }
 

@@ -13,7 +13,8 @@ from pi_bench.cli.reduce.search import conduct
 
 _DESCRIPTION = """\
 Starts from an SNL network above the budget and removes random blocks of ReLUs (coordinate descent on binary
-masks, arXiv 2511.11781). Each step tries blocks until one costs little training accuracy, or else takes the
+masks, after arXiv 2511.11781, with settings of its predecessor's code and changes that docs/reduction.md
+names). Each step tries blocks until one costs little training accuracy, or else takes the
 best, and trains one epoch. The budget is met exactly. Each network is finetuned with knowledge distillation
 from the full network and measured with `pi-bench latency`. If the command is killed, run it again: it
 continues. Smaller budgets can be added later.
@@ -36,7 +37,7 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "bcd",
-        help="remove blocks of ReLUs of an SNL network by coordinate descent (arXiv 2511.11781)",
+        help="remove blocks of ReLUs of an SNL network by coordinate descent (after arXiv 2511.11781)",
         description=_DESCRIPTION,
         epilog=_EPILOG,
     )
@@ -49,7 +50,10 @@ def add_parser(subparsers: Any) -> None:
         help="ReLUs of the SNL network from which the descent starts (default twice the largest budget)",
     )
     group.add_argument(
-        "--share", type=number, metavar="X", help="part of the ReLUs that one step removes (default 0.05)"
+        "--block-fraction",
+        type=number,
+        metavar="X",
+        help="fraction of the ReLUs left that one step removes (default 0.05)",
     )
     group.add_argument(
         "--tries", type=whole_number, metavar="N", help="blocks that one step tries at most (default 20)"
@@ -110,7 +114,7 @@ def _settings(search: Any, parsed: argparse.Namespace, device: str) -> Any:
         parsed, linearization.default_finetuning(parsed.data), shared
     )
     given = {
-        "share": parsed.share,
+        "block_fraction": parsed.block_fraction,
         "tries": parsed.tries,
         "tolerance_pct": parsed.tolerance,
         "image_count": parsed.judging_images,

@@ -1,4 +1,4 @@
-"""`pi-bench reduce senet`: keeps single ReLUs by sensitivities of layers, to one or more budgets."""
+"""`pi-bench reduce senet`: keeps single ReLUs by ReLU sensitivities of layers, to one or more budgets."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from pi_bench.cli.reduce import base_network, budget_options, latency_options
 from pi_bench.cli.reduce.search import conduct
 
 _DESCRIPTION = """\
-Divides each budget among the layers by their sensitivity to pruning. Keeps in each layer the ReLUs at which
-the maps of the full network and of the reduced one differ most, until these masks settle. Finetunes with
-knowledge distillation and with matching of the maps (SENet, Kundu et al., ICLR 2023), and measures with
-`pi-bench latency`. If the command is killed, run it again: it continues. Budgets can be added later.
+Divides each budget among the layers by their ReLU sensitivity, which follows from pruning. Keeps in each
+layer the ReLUs at which the maps of the full network and of the reduced one differ most, until these masks
+settle. Finetunes with knowledge distillation and with matching of the maps, and measures with
+`pi-bench latency`. The method is after SENet (Kundu et al., ICLR 2023); formulas reconstructed,
+docs/reduction.md names the parts that are ours. If the command is killed, run it again: it continues.
+Budgets can be added later.
 """
 _EPILOG = """\
 examples:
@@ -36,7 +38,7 @@ def add_parser(subparsers: Any) -> None:
     """
     parser = subparsers.add_parser(
         "senet",
-        help="keep single ReLUs by sensitivities and differences of maps (Kundu et al., ICLR 2023)",
+        help="keep single ReLUs by ReLU sensitivities and differences of maps (after SENet, ICLR 2023)",
         description=_DESCRIPTION,
         epilog=_EPILOG,
     )
@@ -45,20 +47,21 @@ def add_parser(subparsers: Any) -> None:
         "--map-weight",
         type=number,
         metavar="X",
-        help="weight of the matching of maps in the finetuning, beta in the paper (default 1000)",
+        help="weight of the matching of maps in the finetuning (default 1000)",
     )
     group = parser.add_argument_group("choice of masks")
     group.add_argument(
         "--density",
         type=number,
         metavar="X",
-        help="part of the weights that pruning keeps; a layer that keeps few gets many ReLUs (default 0.1)",
+        help="fraction of the weights that pruning keeps; a layer that keeps few gets many ReLUs "
+        "(default 0.1)",
     )
     group.add_argument(
         "--settled",
         type=number,
         metavar="X",
-        help="part of the masks below which a change between epochs ends the choice (default 0.01)",
+        help="fraction of the masks below which a change between epochs ends the choice (default 0.01)",
     )
     group.add_argument(
         "--choice-epochs", type=whole_number, metavar="N", help="largest number of epochs (default 20)"

@@ -42,7 +42,9 @@ def term_reference(term: LinearTerm, value: np.ndarray, weights: Weights) -> np.
 
 
 def _convolve(op: Convolution, weight: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Mixes one shifted set of channels for each group and position of the kernel."""
+    """Convolves by adding, for each position of the kernel, the shifted input times that position's
+    weights.
+    """
     top, bottom, left, right = op.padding
     padded = np.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
     _, _, rows, columns = op.out_shape

@@ -1,7 +1,8 @@
 """The cost table by which fusion plans: public numbers, so that every machine makes the same plan.
 
-Measured costs would make the plan, and so the digest of the program, depend on the machine. A link is given
-by its round trip and its rates, which both parties may know.
+The costs of an activation are those of the garbled gadget of `delphi`; `fss` is not priced. Measured
+costs would make the plan, and so the digest of the program, depend on the machine. A link is given by its
+round trip and its rates, which both parties may know.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ _TRUNCATION_S = 2e-9
 _ROUND_S = 1e-4
 """Costs of a multiply-accumulate, and of a truncated element with its word each way, are those of
 `pi-bench micro linear truncate` on one core. Costs of a weighted operator without its products, and of the
-two messages of an activation, are those of the layers of `latency --protocol null` on loopback. They are
-rounded, since only their ratios matter here."""
+two messages of an activation, are those of the layers of `latency --protocol null` on loopback, measured
+before commit b6d16e4, which took Python out of its online phase. So they are costs with Python, as `delphi`
+has. They are rounded, since only their ratios matter here."""
 
 _UP_BITS, _DOWN_BITS = 32, 1
 """The bits per truncated element from the client to the server, and back (docs/threat-model.md)."""

@@ -5,11 +5,12 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const drawn = new Set();
 
-  // Labels take at most two fifths of the width, so that a phone shows bars too.
+  // Labels take less than half of the width, so that a phone shows bars too.
   function styleFor(box) {
     const config = structuredClone(style);
-    config.axisY.labelLimit = Math.max(80, Math.min(config.axisY.labelLimit, Math.round(0.4 * box.clientWidth)));
-    config.legend.columns = Math.max(1, Math.floor(box.clientWidth / 140));
+    config.axisY.labelLimit = Math.max(80, Math.min(config.axisY.labelLimit, Math.round(0.45 * box.clientWidth)));
+    config.legend.columns = Math.max(1, Math.floor((box.clientWidth - config.axisY.labelLimit) / 140));
+    config.padding = { left: 5, top: 5, right: 12, bottom: 5 }; // the last label of an axis may stand beyond its tick
     return config;
   }
 
@@ -18,7 +19,7 @@
     const axis = spec.encoding?.y?.axis;
     if (!axis?.labelExpr?.startsWith("truncate(")) return spec;
     const changed = structuredClone(spec);
-    const count = Math.floor(config.axisY.labelLimit / 6.5);
+    const count = Math.floor(config.axisY.labelLimit / 6.3);
     changed.encoding.y.axis.labelExpr = axis.labelExpr.replace(/\d+/, count);
     return changed;
   }

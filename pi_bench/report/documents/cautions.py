@@ -21,6 +21,20 @@ Code = Literal[
     "busy-limits",
 ]
 
+CAUTION_WORDS: dict[str, str] = {
+    "load": "other programs took processor time",
+    "steal": "the hypervisor took processor time",
+    "throttled": "the processor slowed down",
+    "swap": "the system swapped memory",
+    "few-runs": "too few runs",
+    "shared-cores": "both parties shared cores",
+    "quota": "a control group stopped the processes",
+    "slow-link": "the link carried less than it was asked for",
+    "slow-machine": "the machine was slower than before",
+    "busy-limits": "the machine was busy when its limits were measured",
+}
+"""A few words for each code, for tables of many results."""
+
 
 class Caution(Part, frozen=True, kw_only=True):
     """Describes one circumstance in a sentence that says what to do about it."""

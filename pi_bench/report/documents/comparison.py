@@ -28,7 +28,7 @@ FloorSeconds = Annotated[
 CONFIDENCE = 0.99
 """The confidence of the interval. With 95 %, one of twenty equal networks would seem to differ."""
 
-Verdict = Literal["faster", "slower", "no difference shown", "not compared"]
+Verdict = Literal["faster", "slower", "no difference shown", "no verdict"]
 
 
 class SessionTimes(Part, frozen=True, kw_only=True):

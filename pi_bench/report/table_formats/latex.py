@@ -43,9 +43,10 @@ def latex_table(table: Table) -> str:
       \end{tabular}
     \end{table}
     """
-    columns, notes = table.shown()
+    columns, notes, left_out = table.shown_in_documents()
     lines = [
         r"% \usepackage{booktabs}",
+        *([f"% left out, and in csv and json: {', '.join(left_out)}"] if left_out else []),
         r"\begin{table}",
         r"  \centering",
         rf"  \caption{{{escaped(table.title)}}}",

@@ -22,13 +22,15 @@ def markdown_table(table: Table) -> str:
     |:---|---:|
     | a\|b | 5 |
     """
-    columns, notes = table.shown()
+    columns, notes, left_out = table.shown_in_documents()
     lines = [
         _row([column.header for column in columns]),
         "|" + "|".join(":---" if column.words else "---:" for column in columns) + "|",
         *map(_row, table.cells(columns)),
     ]
     paragraphs = [escaped(table.title), "\n".join(lines), *map(escaped, notes)]
+    if left_out:
+        paragraphs.append(f"<!-- left out, and in csv and json: {', '.join(left_out)} -->")
     return "\n\n".join(paragraphs)
 
 

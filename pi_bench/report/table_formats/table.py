@@ -9,6 +9,7 @@ Value = str | int | float | bool | None
 Row = Mapping[str, Value]
 
 _NO_VALUE = "-"
+_WANTED_IN_DOCUMENTS = 5
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,9 @@ class TableColumn:
 class Table:
     """Columns and rows, with a title and with notes that belong to the figures.
 
+    Attributes:
+        hints: sentences for the user of the command, which have no place in a document.
+
     >>> Table("networks", (), ({},)).notes
     ()
     """
@@ -57,6 +61,7 @@ class Table:
     columns: tuple[TableColumn, ...]
     rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
 
     def shown(self) -> tuple[list[TableColumn], list[str]]:
         """Returns the columns for people, and the notes with the values that all rows share.
@@ -71,6 +76,21 @@ class Table:
         notes = [f"Throughout: {words}.", *self.notes] if words else list(self.notes)
         return [each for each in columns if each not in shared], notes
 
+    def shown_in_documents(self) -> tuple[list[TableColumn], list[str], list[str]]:
+        """Returns the columns and notes for a page, and the headers of the figures that are left out there.
+
+        A setting in which rows differ stays, because it tells the rows apart.
+
+        >>> columns = TableColumn("online_s", "online", ""), TableColumn("rounds", "rounds", "", wanted=1)
+        >>> table = Table("networks", columns, ({"online_s": 2, "rounds": 3},))
+        >>> columns, _, left_out = table.shown_in_documents()
+        >>> [column.header for column in columns], left_out
+        (['online'], ['rounds'])
+        """
+        columns, notes = self.shown()
+        kept = [each for each in columns if each.folds or each.wanted >= _WANTED_IN_DOCUMENTS]
+        return kept, notes, [each.header for each in columns if each not in kept]
+
     def cells(self, columns: Sequence[TableColumn]) -> list[list[str]]:
         """Writes the cells of all rows in some columns."""
         return [[column.cell(row) for column in columns] for row in self.rows]
@@ -79,9 +99,9 @@ class Table:
         return not self.rows or any(row.get(column.key) is not None for row in self.rows)
 
     def _is_shared(self, column: TableColumn) -> bool:
-        """Tells whether several rows have a value of the column, and all of these the same one."""
+        """Tells whether all rows with a value of the column have the same one."""
         found = [value for row in self.rows if (value := row.get(column.key)) is not None]
-        return len(found) > 1 and all(value == found[0] for value in found)
+        return len(found) >= 1 and all(value == found[0] for value in found)
 
     def _shared_cell(self, column: TableColumn) -> str:
         return column.cell(next(row for row in self.rows if row.get(column.key) is not None))

@@ -28,4 +28,5 @@ def text_table(table: Table) -> str:
         whole={0},
         drop=[each.header for each in sorted(columns[1:], key=lambda column: column.wanted)],
     )
+    notes += table.hints
     return "\n".join([table.title, "", *lines, *([""] if notes else []), *notes])

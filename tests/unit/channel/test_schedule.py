@@ -117,6 +117,41 @@ def test_a_message_that_comes_late_is_completed(sockets: Sockets, first_bytes: i
     theirs.close()
 
 
+@pytest.mark.parametrize("dripped_at", [1, 37], ids=["header", "payload"])
+def test_a_peer_that_drips_bytes_does_not_hold_the_loop(sockets: Sockets, dripped_at: int) -> None:
+    """Signals are seen between two calls, and the bytes come faster than the polling ends."""
+    ours, theirs = polling(sockets)
+    data = bytes(4000)
+    whole = header(1, len(data)).encode() + data
+    received = bytearray(len(data))
+    schedule = Schedule([ReceiveItem(1, "", memoryview(received))])
+    sockets[1].sendall(whole[:dripped_at])
+
+    def drip() -> None:
+        until, at = time.monotonic() + 0.3, dripped_at
+        pause_s = 0.01 if dripped_at < 36 else 0.0001
+        while time.monotonic() < until and at < len(whole) - 1:
+            sockets[1].sendall(whole[at : at + 1])
+            at += 1
+            time.sleep(pause_s)
+        sockets[1].sendall(whole[at:])
+
+    thread = in_thread(drip)
+    headers = own((1, len(data)))
+    stop = ours.carry_out(schedule, 0, HEADERS.shared, headers)
+    assert stop.item == 0 and stop.begun
+    assert dripped_at <= stop.arrived[0] < len(whole)
+    assert stop.arrived[1] == (dripped_at >= 36)
+    ours.receive_encoded(HEADERS.shared + headers, schedule.items[0].buffer, None, stop.arrived)
+    thread.join()
+    assert received == data
+    # The checksum is that of the same frame in one piece.
+    theirs.send(header(1, len(data)), [memoryview(data)])
+    assert ours.digests()[1] == theirs.digests()[0]
+    ours.close()
+    theirs.close()
+
+
 def test_it_returns_after_a_while_so_that_signals_are_seen(sockets: Sockets) -> None:
     ours, theirs = polling(sockets)
     schedule = Schedule([WorkItem(1, "", lambda: time.sleep(0.06))] * 3)

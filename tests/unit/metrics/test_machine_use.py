@@ -1,4 +1,4 @@
-"""What went on during a measurement, read from folders like those that the kernel shows."""
+"""Other work during a measurement, read from folders like those that the kernel shows."""
 
 from __future__ import annotations
 

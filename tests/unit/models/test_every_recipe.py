@@ -45,7 +45,7 @@ def tiny(recipe):
 
 
 def network_of(recipe):
-    """What tells networks apart: every field, but of the widths what channel scaling makes of them."""
+    """Returns all fields that tell networks apart, with the widths as channel scaling leaves them."""
     values = {field.name: getattr(recipe, field.name) for field in dataclasses.fields(recipe)}
     widths = {name for name in values if name.endswith(("width", "widths"))}
     others = tuple((name, value) for name, value in values.items() if name not in {"alpha", *widths})

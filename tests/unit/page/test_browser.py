@@ -24,7 +24,7 @@ PATIENCE_MS = 20_000
 
 
 def shown(page: str, folder: Path, address: str = "") -> tuple[DrawnMarks, str, list[str]]:
-    """What the browser made of a page: its marks, its HTML, and the messages of its console."""
+    """Holds a page as the browser shows it: its marks, its HTML, and the messages of its console."""
     path = folder / "page.html"
     path.write_text(page)
     done = subprocess.run(

@@ -45,7 +45,9 @@ def test_a_run_of_the_history_is_found_by_number_tag_and_last_and_shown_once(tmp
         ("baseline", "old"),
         ("2", "new"),
     ]
-    with pytest.raises(UsageError, match="there is no run 'baselin'; did you mean baseline"):
+    with pytest.raises(
+        UsageError, match="'baselin' is neither a file, a folder nor a run; did you mean baseline"
+    ):
         read_inputs(["baselin"], path)
 
 

@@ -104,7 +104,7 @@ def _rows() -> list[dict[str, Any]]:
 
 
 def sweep() -> str:
-    return write_table(result_table(_rows(), "sweep figures", ["3 of 4 cells are measured."]), "text")
+    return write_table(result_table(_rows(), "Sweep figures", ["3 of 4 cells are measured."]), "text")
 
 
 def table() -> str:

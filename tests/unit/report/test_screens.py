@@ -283,3 +283,27 @@ def test_a_pipe_gets_plain_text_of_100_characters(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delenv("COLUMNS")
     monkeypatch.setattr("sys.__stdout__", io.StringIO())  # no terminal, whose width it would have
     assert wrapped(SCREENS["latency"]()) + "\n" == (FOLDER / "latency-100.txt").read_text()
+
+
+def test_a_layer_without_time_has_neither_percentage_nor_bar() -> None:
+    """A layer whose share is written as 0.0 % has no bar either."""
+    nothing, layer = (
+        Directions(client_to_server=0, server_to_client=0),
+        stored("latency", Result).online.layers[0],
+    )
+    untimed = Times(compute_s=0, send_s=0, wait_s=0)
+    rows = [
+        msgspec.structs.replace(
+            layer,
+            name=name,
+            client=Times(compute_s=time_s, send_s=0, wait_s=0),
+            server=untimed,
+            bytes=nothing,
+            wire_bytes=nothing,
+        )
+        for name, time_s in (("long", 1.0), ("short", 0.0004), ("none", 0.0))
+    ]
+    lines = layer_lines(rows, Shown("all", ("time", "percent", "bar")))
+    cells = {line.split()[0]: line.split()[1:] for line in lines if line}
+    assert cells["long"][:3] == ["1000.00", "100.0", "%"] and len(cells["long"]) == 4
+    assert cells["short"] == ["0.40", "0.0", "%"] and cells["none"] == ["-", "-"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -164,3 +165,27 @@ def test_messages_are_logged(sessions: Sessions, both: Both, caplog: pytest.LogC
             lambda: carried(sessions[1], Schedule([receives(1, 4)])),
         )
     assert {"step 1 : sent 4 bytes", "step 1 : received 4 bytes"} <= set(caplog.messages)
+
+
+def test_buffers_of_several_dimensions(sessions: Sessions, both: Both) -> None:
+    """The number of their rows is not their size; the large one does not fit the socket."""
+    client, server = sessions
+    sent = [np.frombuffer(os.urandom(size), np.uint8).reshape(-1, 4) for size in (8, LARGE)]
+    received = [np.zeros_like(array) for array in sent]
+    ours = Schedule([SendItem(1, "", (memoryview(array),)) for array in sent])
+    theirs = Schedule([ReceiveItem(1, "", memoryview(array)) for array in received])
+    at_client, at_server = both(lambda: carried(client, ours), lambda: carried(server, theirs))
+    assert all(map(np.array_equal, sent, received))
+    assert sum(span.sent_bytes for span in at_client.spans) == 8 + LARGE
+    assert sum(span.received_bytes for span in at_server.spans) == 8 + LARGE
+
+
+def test_a_schedule_outside_of_a_phase_counts_for_none(sessions: Sessions, both: Both) -> None:
+    client, server = sessions
+    ours, theirs = Schedule([sends(1, 5)]), Schedule([receives(1, 5)])
+    both(lambda: client.carry_out(ours), lambda: server.carry_out(theirs))
+    at_client, at_server = both(lambda: carried(client, ours), lambda: carried(server, theirs))
+    assert sum(span.sent_bytes for span in at_client.spans) == 5
+    assert sum(span.received_bytes for span in at_server.spans) == 5
+    assert at_client.depth == at_server.depth == 1
+    assert client.channel.sent.wire_bytes == server.channel.received.wire_bytes == 2 * (5 + 36)

@@ -67,6 +67,16 @@ def test_a_failing_cell_does_not_end_the_sweep_and_is_tried_again(tmp_path: Path
         assert json.loads(path.read_text())["network"]["name"] == RESULT.network.name
 
 
+def test_networks_of_one_name_get_those_of_their_files(tmp_path: Path) -> None:
+    run(tmp_path, lambda cell: RESULT)
+    assert [row["network"] for row in table(tmp_path)] == ["a", "a", "b", "b"]
+    with SweepFolder(tmp_path, SWEEP) as folder:
+        assert [row["network"] for row in folder.finished_rows()] == ["a", "a", "b", "b"]
+    one = Sweep(CELLS[:2], {"runs": 5})
+    run(tmp_path / "one", lambda cell: RESULT, one)
+    assert {row["network"] for row in table(tmp_path / "one")} == {RESULT.network.name}
+
+
 def test_an_interruption_keeps_the_finished_cells_alone(tmp_path: Path) -> None:
     def measure(cell: SweepCell) -> Result:
         if cell.number == 2:

@@ -60,7 +60,7 @@ def total(polys: list[Poly]) -> Poly:
 
 
 def moved_weights(weights: list[Poly], copies: int, spread: int) -> list[Poly]:
-    """What copy i is multiplied by: sum over n of X**(spread n) g**i(w_n)."""
+    """Returns the factor of each copy i: the sum over n of X**(spread n) g**i(w_n)."""
     step = 2 * len(weights[0]) // (copies * spread)
     return [total([move(w, 1 + step * i, spread * n) for n, w in enumerate(weights)]) for i in range(copies)]
 
@@ -179,7 +179,7 @@ def power(index: int) -> int:
 
 
 def test_keys_encrypt_the_secret_under_the_moved_one(isa, secret, negacyclic_product) -> None:
-    """What is left in a part is the noise of its own secret seed, and its half `a` has a seed of its own."""
+    """The rest of a part is the noise of its own secret seed, and its half `a` has a seed of its own."""
     keys, small = native_keys(secret, isa), secret.tolist()
     parts = [(index, digit) for index in range(1, COPY_KEYS + 1) for digit in range(3)]
     sent = [keys[n * PART_BYTES :][:SEED_BYTES] for n in range(len(parts))]

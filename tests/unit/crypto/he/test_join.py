@@ -138,7 +138,7 @@ def added_noise(rng: random.Random, count: int, most: int) -> list[int]:
 
 @pytest.mark.parametrize("count", range(1, 9))
 def test_every_product_keeps_its_wanted_coefficients(count) -> None:
-    """Whatever stands at the other coefficients; and the noise is within the worst case of the ring."""
+    """The other coefficients may hold anything. The noise is within the worst case of the ring."""
     noise = added_noise(random.Random(count), count, BINOMIAL_BITS)
     levels = (count - 1).bit_length()
     degree = SMALL.degree
@@ -218,7 +218,7 @@ def read_key(keys: bytes, j: int) -> tuple[Poly, Poly]:
 
 
 def test_keys_encrypt_the_moved_secret(isa, secret, ring) -> None:
-    """What is left is the binomial noise of the secret seed, on every path."""
+    """The rest is the binomial noise of the secret seed, on every path."""
     keys = native_keys(secret, isa)
     small = secret.tolist()
     for j in (0, 5):

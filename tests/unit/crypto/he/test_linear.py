@@ -125,9 +125,9 @@ def test_fully_connected(parties, shape) -> None:
 @settings(max_examples=80, deadline=None)
 @given(data=st.data())
 def test_small_convolutions_in_every_layout(make_parties, available_isa, convolution, convolve, data) -> None:
-    """Whatever a layout costs: channels side by side or not, folded strides, one or many per answer.
+    """Covers channels side by side or not, folded strides, and one or many per answer, whatever they cost.
 
-    And one or several images of a batch in a polynomial, of which the last polynomial has fewer.
+    Also covers one or several images of a batch in a polynomial, of which the last polynomial has fewer.
     """
     weighted = draw_convolution(data, convolution)
     layouts = list(Layout.candidates(Geometry.of(weighted)))

@@ -129,7 +129,7 @@ def test_hold_out_is_a_partition_that_keeps_every_class(labels, fraction, seed):
 
 
 def test_a_data_set_is_one_record(monkeypatch, blobs, tmp_path):
-    """Whatever differs between data sets is read from the record."""
+    """All differences between data sets are read from the record."""
     source = DataSource(
         name="blobs",
         read=lambda path, shape, progress: blobs,

@@ -32,7 +32,9 @@ def bcd_settings(settings):
         start=200,
         training=settings.training,
         linearization=LinearizationSettings(learning_rate=0.02, lasso=0.03, batch_size=64),
-        descent=DescentSettings(share=0.1, tries=3, tolerance_pct=0.0, image_count=128, learning_rate=0.01),
+        descent=DescentSettings(
+            block_fraction=0.1, tries=3, tolerance_pct=0.0, image_count=128, learning_rate=0.01
+        ),
         finetuning=TrainingSettings(epochs=1, learning_rate=0.01, soft_weight=1.0),
         data_dir=settings.data_dir,
         device="cpu",
@@ -115,12 +117,16 @@ def test_what_is_refused(base, bcd_settings, tmp_path):
     for start in (150, base.relu_count):
         with pytest.raises(UsageError, match=rf"--start {start}: it must be above the largest budget, 150"):
             run(bcd, base, dataclasses.replace(bcd_settings, start=start), tmp_path / "out")
-    with pytest.raises(UsageError, match=r"descent: share is 0, allowed: 0.0001 to 1"):
-        DescentSettings(share=0)
+    with pytest.raises(UsageError, match=r"descent: block_fraction is 0, allowed: 0.0001 to 1"):
+        DescentSettings(block_fraction=0)
     assert not (tmp_path / "out").exists()
 
 
 def test_the_cost_of_a_descent_is_bounded():
-    """From 30,000 ReLUs to 15,000 in 14 steps, so 14 epochs; the public code takes about 3,000 for that."""
+<<<<<<< HEAD
+    """From 30,000 ReLUs to 15,000 in 14 steps, so 14 epochs. The predecessor's code takes about 3,000."""
+=======
+    """From 30,000 ReLUs to 15,000 in 14 steps, so 14 epochs; its predecessor's code takes about 3,000."""
+>>>>>>> mend2
     assert DescentSettings().step_count(30_000, 15_000) == 14
     assert json.loads(json.dumps(DescentSettings().as_dict())) == DescentSettings().as_dict()
