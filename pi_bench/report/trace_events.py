@@ -17,6 +17,7 @@ from pi_bench.launch.timelines import InferenceTimelines
 from pi_bench.metrics.timeline import Activity, Interval, PhaseTimeline
 from pi_bench.protocol import Party
 from pi_bench.protocol.script import NO_OP
+from pi_bench.report.quantities import seconds
 from pi_bench.session import Phase
 
 PHASES = (Phase.OFFLINE, Phase.ONLINE)
@@ -61,7 +62,7 @@ def trace_document(
         return (time_ns - origin_ns) // TICK_NS * TICK_NS / 1000
 
     uncertainty_us = clock.uncertainty_ns / 1000
-    events = list(_names(f"server, its clock within {uncertainty_us:.3g} us of the client's"))
+    events = list(_names(f"server, its clock within {seconds(clock.uncertainty_ns / 1e9)} of the client's"))
     for (party, phase), timeline in found.items():
         events += _Lane(party, names, microseconds).events(phase, timeline)
     for phase in PHASES:
