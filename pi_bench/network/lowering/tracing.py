@@ -56,7 +56,7 @@ _FUNCTIONAL = frozenset(
         *("max_pool2d.default", "mul.Tensor", "relu.default", "slice.Tensor", "sub.Tensor"),
     )
 )
-"""Operators that change no value in place. The lowering knows those that `run_decompositions` would divide."""
+"""Operators that change no value in place. The lowering knows those that torch would divide further."""
 
 
 def _is_functional(program: torch.export.ExportedProgram) -> bool:
