@@ -26,6 +26,7 @@ from pi_bench import codec
 from pi_bench.channel.channel import Channel
 from pi_bench.channel.frame import NO_STEP, FrameHeader, FrameKind
 from pi_bench.crypto.symmetric import SEED_BYTES
+from pi_bench.defaults import MAX_AHEAD
 from pi_bench.errors import PeerError, PiBenchError
 
 HANDSHAKE_TIMEOUT_S = 10.0
@@ -48,7 +49,7 @@ class Offer:
     """Holds the offer of the server: protocol, mode, options, and the public program as bytes.
 
     `digest` is the program's digest in hex. `options` are the protocol's own, by name. The client's
-    protocol says which of them it takes.
+    protocol says which of them it takes. `ahead` is that of `ProtocolOptions`.
 
     >>> Offer("toy", "exact", "00ff", b"program").as_meta()["mode"]
     'exact'
@@ -59,6 +60,7 @@ class Offer:
     digest: str
     program: bytes
     options: Mapping[str, int | str] = field(default_factory=dict, hash=False)
+    ahead: int = 1
 
     def as_meta(self) -> dict[str, Any]:
         """Returns every field but the program as JSON values."""
@@ -67,6 +69,7 @@ class Offer:
             "mode": self.mode,
             "options": dict(self.options),
             "digest": self.digest,
+            "ahead": self.ahead,
         }
 
 
@@ -177,13 +180,13 @@ def greet_as_client(
             waiting()
         offer = _receive(channel, 0, patience_s)
         protocol, mode, digest = (_text(offer, name) for name in ("protocol", "mode", "digest"))
-        options = _options(offer)
+        options, ahead = _options(offer), _ahead(offer)
         requirements.require(protocol, mode, digest)
         program = bytes(channel.receive_bounded(_header(1, 0), MAX_PROGRAM_BYTES, HANDSHAKE_TIMEOUT_S))
         found = digest_of(program)
         if found != digest:
             raise PeerError(f"the server announced the digest {digest} but sent a program with {found}")
-        agreement = _agree(nonce, _nonce(offer), Offer(protocol, mode, digest, program, options))
+        agreement = _agree(nonce, _nonce(offer), Offer(protocol, mode, digest, program, options, ahead))
         _send(channel, 1, {"digest": digest, "session": f"{agreement.session_id:016x}"})
     channel.start_checksums(agreement.checksum_seed)
     _log.info("handshake: %s, %s, program of %d bytes, digest %.16s", protocol, mode, len(program), digest)
@@ -303,6 +306,15 @@ def _options(meta: Mapping[str, Any]) -> dict[str, int | str]:
         if not 0 < len(name) <= MAX_TEXT or not name.isprintable() or not (whole or text):
             raise PeerError(f"the other party's handshake has an unusable option {name[:40]!r}")
     return found
+
+
+def _ahead(meta: Mapping[str, Any]) -> int:
+    value = meta.get("ahead")
+    if type(value) is not int or not 1 <= value <= MAX_AHEAD:
+        raise PeerError(
+            f"the other party's handshake lacks a usable 'ahead': a whole number from 1 to {MAX_AHEAD}"
+        )
+    return value
 
 
 def _optional_text(meta: Mapping[str, Any], name: str) -> str | None:
