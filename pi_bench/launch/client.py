@@ -121,6 +121,7 @@ class Client:
             raise PeerError(f"the server offers options that do not fit: {error}") from error
         if options.values != offer.options:
             raise PeerError("the server leaves out an option; install the same version at both parties")
+        _require_constants(dict(info.constants), offer.constants)
         self.notes = info.notes_of(self.program, options)
         self._protocol = info.client(session, self.program, options, None)
         self._materials: deque[Preprocessing] = deque()
@@ -291,6 +292,16 @@ class Client:
     def _burn(self) -> None:
         while self._materials:
             self._materials.popleft().burn()
+
+
+def _require_constants(own: Mapping[str, str], offered: Mapping[str, str]) -> None:
+    for name in sorted(own.keys() | offered.keys()):
+        here, there = own.get(name, "none"), offered.get(name, "none")
+        if here != there:
+            raise PeerError(
+                f"the {name} are {there} at the server and {here} at this client, so their messages would "
+                "differ; install the same build of pi-bench at both parties"
+            )
 
 
 def _text_for_the_server(error: PiBenchError) -> str:

@@ -111,6 +111,7 @@ class Server:
             program_to_bytes(program),
             dict(options.values),
             options.ahead,
+            dict(info.constants),
         )
 
     def serve(self, connection: socket.socket, report: Report = _drop, *, tracing: bool = False) -> int:

@@ -117,6 +117,9 @@ class ProtocolInfo:
     `pi_bench.primitives.built_in`."""
     options: tuple[Option[Any], ...] = ()
     """The protocol's own options. They become flags, and keys of the handshake and of results."""
+    constants: tuple[tuple[str, str], ...] = ()
+    """Names and hashes of constants from which both parties derive the sizes of messages. The server offers
+    them in the handshake, and a client with other ones refuses by name."""
     default: bool = False
     """Whether commands run this protocol if the user names none. One protocol of this package says so."""
 

@@ -49,7 +49,8 @@ class Offer:
     """Holds the offer of the server: protocol, mode, options, and the public program as bytes.
 
     `digest` is the program's digest in hex. `options` are the protocol's own, by name. The client's
-    protocol says which of them it takes. `ahead` is that of `ProtocolOptions`.
+    protocol says which of them it takes. `ahead` is that of `ProtocolOptions`, and
+    `constants` are those of `ProtocolInfo`.
 
     >>> Offer("toy", "exact", "00ff", b"program").as_meta()["mode"]
     'exact'
@@ -61,6 +62,7 @@ class Offer:
     program: bytes
     options: Mapping[str, int | str] = field(default_factory=dict, hash=False)
     ahead: int = 1
+    constants: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def as_meta(self) -> dict[str, Any]:
         """Returns every field but the program as JSON values."""
@@ -70,6 +72,7 @@ class Offer:
             "options": dict(self.options),
             "digest": self.digest,
             "ahead": self.ahead,
+            "constants": dict(self.constants),
         }
 
 
@@ -180,13 +183,14 @@ def greet_as_client(
             waiting()
         offer = _receive(channel, 0, patience_s)
         protocol, mode, digest = (_text(offer, name) for name in ("protocol", "mode", "digest"))
-        options, ahead = _options(offer), _ahead(offer)
+        options, ahead, constants = _options(offer), _ahead(offer), _constants(offer)
         requirements.require(protocol, mode, digest)
         program = bytes(channel.receive_bounded(_header(1, 0), MAX_PROGRAM_BYTES, HANDSHAKE_TIMEOUT_S))
         found = digest_of(program)
         if found != digest:
             raise PeerError(f"the server announced the digest {digest} but sent a program with {found}")
-        agreement = _agree(nonce, _nonce(offer), Offer(protocol, mode, digest, program, options, ahead))
+        agreed = Offer(protocol, mode, digest, program, options, ahead, constants)
+        agreement = _agree(nonce, _nonce(offer), agreed)
         _send(channel, 1, {"digest": digest, "session": f"{agreement.session_id:016x}"})
     channel.start_checksums(agreement.checksum_seed)
     _log.info("handshake: %s, %s, program of %d bytes, digest %.16s", protocol, mode, len(program), digest)
@@ -305,6 +309,19 @@ def _options(meta: Mapping[str, Any]) -> dict[str, int | str]:
         text = isinstance(value, str) and len(value) <= MAX_TEXT and value.isprintable()
         if not 0 < len(name) <= MAX_TEXT or not name.isprintable() or not (whole or text):
             raise PeerError(f"the other party's handshake has an unusable option {name[:40]!r}")
+    return found
+
+
+def _constants(meta: Mapping[str, Any]) -> dict[str, str]:
+    found = meta.get("constants")
+    if not isinstance(found, dict) or len(found) > MAX_OPTIONS:
+        raise PeerError("the other party's handshake lacks usable 'constants'")
+    for name, value in found.items():
+        texts = (name, value)
+        if not all(
+            isinstance(text, str) and 0 < len(text) <= MAX_TEXT and text.isprintable() for text in texts
+        ):
+            raise PeerError(f"the other party's handshake has an unusable constant {name[:40]!r}")
     return found
 
 

@@ -254,6 +254,17 @@ def _seeds(found: Uses, *arrays: object) -> None:
 def test_no_key_meets_a_tweak_or_counter_twice(
     secure_protocol, options, network, run, uses, monkeypatch
 ) -> None:
+    _check_unique(secure_protocol, options, network, run, uses, monkeypatch)
+
+
+@pytest.mark.parametrize("ot", ["softspoken", "ferret"])
+def test_inferences_of_one_phase_share_no_key(secure_protocol, ot, network, run, uses, monkeypatch) -> None:
+    """The two inferences have the uses that two phases have."""
+    options = secure_protocol.configure(None, {"ot": ot}, ahead=2)
+    _check_unique(secure_protocol, options, network, run, uses, monkeypatch)
+
+
+def _check_unique(secure_protocol, options, network, run, uses, monkeypatch) -> None:
     monkeypatch.setattr(work_plan, "_ONLINE_SLICE_BYTES", 1)  # a slice a group, so that slices matter
     monkeypatch.setattr(work_plan, "OFFLINE_SLICE_OTS", 1)
     monkeypatch.setattr(multiplications, "OFFLINE_SLICE_OTS", 1)
