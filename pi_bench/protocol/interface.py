@@ -271,7 +271,8 @@ class PartyProtocol(ABC):
         Returns the material of each, in the order of their ids. A protocol whose inferences share messages of
         the offline phase overrides this. The others run `preprocess` once for each.
         """
-        trace, materials = self.session.trace, []
+        trace = self.session.trace
+        materials: list[Preprocessing] = []
         try:
             for inference_id in range(first_id, first_id + self.options.ahead):
                 if inference_id != first_id and trace is not None:

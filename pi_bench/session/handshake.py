@@ -1,8 +1,9 @@
 """Agrees on versions, protocol, options and program before the first cryptographic byte.
 
     client                                              server
-      hello {version, nonce, requirements}         ->
-                                                   <-   offer {version, nonce, protocol, options, digest}
+      hello {version, format, nonce, requirements} ->
+                                                   <-   offer {version, format, nonce, protocol, options,
+                                                               digest, ahead, constants}
                                                    <-   the public program
       confirm {digest, session}                    ->
 
@@ -28,6 +29,9 @@ from pi_bench.channel.frame import NO_STEP, FrameHeader, FrameKind
 from pi_bench.crypto.symmetric import SEED_BYTES
 from pi_bench.defaults import MAX_AHEAD
 from pi_bench.errors import PeerError, PiBenchError
+
+FORMAT = 2
+"""The format of the handshake and of the offline phase. Builds of one version may differ in it."""
 
 HANDSHAKE_TIMEOUT_S = 10.0
 HELLO_TIMEOUT_S = 3.0  # a client greets once connected; an idle one must not delay the next one
@@ -171,6 +175,7 @@ def greet_as_client(
             0,
             {
                 "version": pi_bench.__version__,
+                "format": FORMAT,
                 "nonce": nonce.hex(),
                 "protocol": requirements.protocol,
                 "mode": requirements.mode,
@@ -219,7 +224,12 @@ def greet_as_server(channel: Channel, offer: Offer) -> Agreement:
         _send(
             channel,
             0,
-            {"version": pi_bench.__version__, "nonce": nonce.hex(), **offer.as_meta()},
+            {
+                "version": pi_bench.__version__,
+                "format": FORMAT,
+                "nonce": nonce.hex(),
+                **offer.as_meta(),
+            },
         )
         channel.send(_header(1, len(offer.program)), [memoryview(offer.program)])
         agreement = _agree(_nonce(hello), nonce, offer)
@@ -289,6 +299,12 @@ def _require_version(meta: Mapping[str, Any]) -> None:
         raise PeerError(
             f"the other party runs pi-bench {version!r}, this one {pi_bench.__version__}; "
             "install the same version at both parties"
+        )
+    found = meta.get("format", 1)
+    if type(found) is not int or found != FORMAT:
+        raise PeerError(
+            f"the other party's build has format {str(found)[:20]!r} of the handshake, this one {FORMAT}; "
+            "install the same build of pi-bench at both parties"
         )
 
 

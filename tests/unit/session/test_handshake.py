@@ -156,6 +156,22 @@ def test_another_version_is_named_on_both_sides(
         assert "9.9" in str(error) and pi_bench.__version__ in str(error)
 
 
+@pytest.mark.parametrize("other", [None, 1, 3, True, "2"])
+def test_another_format_is_named_on_both_sides(channels: Channels, both: Both, other: Any) -> None:
+    """None is a build from before the handshake had a format."""
+    hello = {name: value for name, value in HELLO.items() if name != "format"}
+    if other is not None:
+        hello["format"] = other
+
+    def client() -> None:
+        handshake._send(channels[0], 0, hello, handshake._HELLO_END)
+        handshake._receive(channels[0], 0, 5)
+
+    at_client, at_server = both(client, lambda: greet_as_server(channels[1], OFFER))
+    for error in (at_client, at_server):
+        assert isinstance(error, PeerError) and "of the handshake, this one 2" in str(error)
+
+
 def test_program_that_is_not_the_announced_one(channels: Channels, both: Both) -> None:
     client, server = greet(channels, both, ClientRequirements(), dataclasses.replace(OFFER, digest="beef"))
     assert "announced the digest beef" in str(client)
@@ -220,6 +236,7 @@ def test_oversized_hello(channels: Channels, both: Both) -> None:
 
 HELLO = {
     "version": pi_bench.__version__,
+    "format": handshake.FORMAT,
     "nonce": "00" * 32,
     "protocol": None,
     "mode": None,
