@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
-from collections import defaultdict
 
 import numpy as np
 import pytest
@@ -16,7 +14,7 @@ from pi_bench.registry import find_protocol
 from pi_bench.testing import TwoParties
 from tests.contract.conftest import leave, sending_other
 from tests.contract.test_agreement import _check_law
-from tests.contract.test_messages import _of, _shape
+from tests.contract.test_messages import _of
 from tests.contract.test_one_time import made_secrets
 
 AHEAD = 3
@@ -26,9 +24,8 @@ def ahead_of(info: ProtocolInfo, mode: str | None = None, ahead: int = AHEAD) ->
     return info.configure(mode, ahead=ahead)
 
 
-def test_every_inference_of_a_phase_follows_the_law(protocol, network, run) -> None:
-    """Of one whole phase and of the first inference of the next one."""
-    program, weights, inputs = network
+def test_the_next_phase_begins_when_the_material_is_used_up(protocol, small_network, run) -> None:
+    program, weights, inputs = small_network
     options = ahead_of(protocol)
     given = [*inputs, inputs[0]]
     outcomes = run(protocol, program, weights, given, options)
@@ -48,35 +45,12 @@ def test_the_largest_number_of_inferences(name, small_network, run) -> None:
         _check_law(program, weights, outcome, info.law(options), inputs[i % 3])
 
 
-def test_bytes_equal_the_prediction_per_inference(protocol, network, run) -> None:
-    program, weights, inputs = network
-    options = ahead_of(protocol)
-    first, *others = run(protocol, program, weights, inputs, options)
-    predicted = protocol.predict(program, options)
-    alone = protocol.predict(program, dataclasses.replace(options, ahead=1))
-    for party in Party:
-        sent: dict[tuple[int, str], int] = defaultdict(int)
-        for message in _of(first.transcript, "offline", party):
-            sent[message.op_id, message.part] += len(message.payload)
-        assert sum(size // AHEAD for size in sent.values()) == predicted.offline[party]
-        for outcome in (first, *others):
-            online = sum(len(m.payload) for m in _of(outcome.transcript, "online", party))
-            assert online == predicted.online[party] == alone.online[party]
-    if protocol.name in ("delphi", "fss"):
-        assert sum(predicted.offline.values()) < sum(alone.offline.values())
-
-
-@pytest.mark.parametrize("name", ["delphi", "fss"])
-def test_null_sends_the_messages_of_a_phase_once(name, small_network, run) -> None:
-    program, weights, inputs = small_network
-    info = find_protocol(name)
-    real, null = (
-        run(one, program, weights, inputs, ahead_of(one)) for one in (info, find_protocol(f"null:{name}"))
+def test_an_inference_takes_fewer_bytes_offline_and_as_many_online(secure_protocol, network) -> None:
+    alone, together = (
+        secure_protocol.predict(network[0], ahead_of(secure_protocol, ahead=ahead)) for ahead in (1, AHEAD)
     )
-    for (of_real, of_null), party in itertools.product(zip(real, null, strict=True), Party):
-        for phase in ("offline", "online"):
-            expected = _shape(_of(of_real.transcript, phase, party))
-            assert _shape(_of(of_null.transcript, phase, party)) == expected
+    assert sum(together.offline.values()) < sum(alone.offline.values())
+    assert together.online == alone.online
 
 
 def test_the_materials_of_a_phase_share_no_array(secure_protocol, network) -> None:

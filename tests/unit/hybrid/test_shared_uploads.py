@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from pi_bench.crypto.he import HE_PLANS, HeClient, HeServer, LinearShape
+from pi_bench.crypto.he import HE_PLANS, HeClient, HeServer, LinearShape, parameters
 from pi_bench.hybrid.kernel_taps import dense_kernel, taps_within
 from pi_bench.hybrid.products import ProductJob
 from pi_bench.hybrid.shared_uploads import program_products
@@ -184,3 +187,41 @@ def direct(shape: LinearShape, weights: np.ndarray, image: np.ndarray) -> np.nda
             if 0 <= y < shape.in_shape[2] and 0 <= x < shape.in_shape[3]:
                 out[0, :, i, j] += weights[:, :, k, l].astype(np.int64) @ image[0, :, y, x]
     return out
+
+
+def resnet18_products(objective: str, weight_bits: int, ahead: int) -> list[ProductJob]:
+    """The products of a CIFAR ResNet18. The blocks that change the size have a shortcut of their own."""
+
+    def layer(ins: int, outs: int, size: int, kernel: int = 3, stride: int = 1) -> Convolution:
+        name, pad = f"{ins}-{outs}-{size}-{kernel}", kernel // 2
+        shape, out = (1, ins, size, size), (1, outs, size // stride, size // stride)
+        return Convolution(name, shape, out, (kernel, kernel), (stride, stride), (pad,) * 4)
+
+    readers: list[tuple[Weighted, ...]] = [(layer(3, 64, 32),), *[(layer(64, 64, 32),)] * 4]
+    for outs, size in ((128, 32), (256, 16), (512, 8)):
+        ins = outs // 2
+        readers.append((layer(ins, outs, size, stride=2), layer(ins, outs, size, kernel=1, stride=2)))
+        readers += [(layer(outs, outs, size // 2),)] * 3
+    readers.append((FullyConnected("dense", (1, 512), (1, 10)),))
+    programs = [dataclasses.replace(program_of(*own), weight_bits=weight_bits) for own in readers]
+    return [job for program in programs for job in program_products(program, objective, ahead)]
+
+
+def test_the_statistical_distance_of_the_threat_model_with_shared_uploads() -> None:
+    """Logarithms for all released coefficients per inference of a ResNet18, and the largest noise."""
+
+    def distances(objective: str, bits: int, ahead: int = 1, noise=parameters.expected_noise) -> float:
+        plans = [job.plan for job in resnet18_products(objective, bits, ahead)]
+        total = sum(noise(plan.weight_bound) * plan.released_count for plan in plans)
+        return math.log2(total / ahead) - parameters.FLOOD_BITS - 1
+
+    found = {
+        (objective, bits, ahead): distances(objective, bits, ahead)
+        for objective in HE_PLANS
+        for bits, ahead in ((10, 1), (10, 16), (16, 1))
+    }
+    worst = {
+        objective: distances(objective, 10, noise=parameters.noise_before_flood) for objective in HE_PLANS
+    }
+    print(found, worst)
+    assert False
