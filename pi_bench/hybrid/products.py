@@ -20,7 +20,7 @@ import numpy as np
 from pi_bench.crypto.he import HE_PLANS, LinearPlan, LinearShape
 from pi_bench.hybrid.kernel_taps import Taps, dense_kernel, whole_kernel
 from pi_bench.network.execution.shares import add_term, apply_local
-from pi_bench.network.program import Convolution, LinearTerm, Shape, Weighted
+from pi_bench.network.program import Convolution, LinearTerm, LocalOp, Shape, Weighted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,6 +92,7 @@ class ProductJob:
     Attributes:
         parts: the terms that it computes. They read the same value, and their output channels follow each
             other in the product.
+        local: the local operators between that value and the product.
         shape: that of the product for one inference.
         plan: that of the product for all inferences of an offline phase.
 
@@ -114,6 +115,7 @@ class ProductJob:
 
     number: int
     parts: tuple[ProductPart, ...]
+    local: tuple[LocalOp, ...]
     shape: LinearShape
     plan: LinearPlan
 
@@ -134,7 +136,7 @@ class ProductJob:
             values: the value that the product reads, of each inference.
         """
         first = self.parts[0]
-        parts = [apply_local(first.term.local, value)[:, first.in_channels] for value in values]
+        parts = [apply_local(self.local, value)[:, first.in_channels] for value in values]
         return np.ascontiguousarray(parts[0]) if len(parts) == 1 else np.concatenate(parts)
 
     def dense_weights(self, weights: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -187,7 +189,8 @@ def product_jobs(
         count = min(groups_per_job, groups - first)
         own = _part(shape, groups, count)
         part = ProductPart(op_id, term, first, count, whole_kernel(own))
-        yield ProductJob(number, (part,), own, product_plan(own, weight_bits, objective, ahead))
+        plan = product_plan(own, weight_bits, objective, ahead)
+        yield ProductJob(number, (part,), term.local, own, plan)
 
 
 def product_plan(shape: LinearShape, weight_bits: int, objective: str, ahead: int) -> LinearPlan:

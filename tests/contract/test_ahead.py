@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from pi_bench.errors import ConnectionFailedError, PeerError, PreprocessingSpentError
-from pi_bench.network.program import derived_values
 from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.registry import find_protocol
 from pi_bench.testing import TwoParties
@@ -56,7 +55,8 @@ def test_an_inference_takes_fewer_bytes_offline_and_as_many_online(secure_protoc
 def test_the_materials_of_a_phase_share_no_array(secure_protocol, network) -> None:
     """Neither memory nor content: masks, blinds, delta, seeds, labels, tables and states are drawn anew."""
     program, weights, _ = network
-    fixed = {f"constant:{op_id}" for op_id in derived_values(program)}  # biases alone, without a blind
+    weighted = {op.id for op in program.linear_ops if any(term.weighted is not None for term in op.terms)}
+    fixed = {f"constant:{op.id}" for op in program.linear_ops if op.id not in weighted}  # biases, no blinds
     with TwoParties(secure_protocol, program, weights, ahead_of(secure_protocol)) as parties:
         materials = [parties.preprocess() for _ in range(AHEAD)]
         for first, second in itertools.combinations(materials, 2):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -22,11 +23,12 @@ from pi_bench.network.program import (
     InputOp,
     LinearOp,
     LinearTerm,
+    LocalOp,
     OutputOp,
     Program,
+    Subsample,
     Weighted,
 )
-from pi_bench.network.program.terms import LocalOp
 
 
 def program_of(*readers: Weighted, local: tuple[LocalOp, ...] = ()) -> Program:
@@ -58,9 +60,12 @@ def conv(name: str, outs: int, kernel: int, stride: int = 2, pad: int = 0, group
 
 
 BLOCK = conv("a", 6, kernel=3, pad=1), conv("b", 5, kernel=1)
+AFTER_SUBSAMPLE = Convolution("b", (1, 4, 4, 4), (1, 5, 4, 4), (1, 1), (1, 1), (0, 0, 0, 0))
 SHARED: dict[str, tuple[Weighted, ...]] = {
     "a block and its shortcut": BLOCK,
     "a shortcut before its block": BLOCK[::-1],
+    "a shortcut after a local operator": (BLOCK[0], AFTER_SUBSAMPLE),
+    "a shortcut at odd places": (BLOCK[0], AFTER_SUBSAMPLE),
     "two heads": (FullyConnected("a", (2, 40), (2, 7)), FullyConnected("b", (2, 40), (2, 3))),
     "three readers": (*BLOCK, conv("c", 3, kernel=5, pad=2)),
 }
@@ -76,7 +81,7 @@ def parties():
 @pytest.mark.parametrize("ahead", [1, 2])
 @pytest.mark.parametrize("case", SHARED)
 def test_every_value_of_a_shared_upload_is_exact(case, ahead, objective, parties) -> None:
-    program = program_of(*SHARED[case])
+    program = program_of(*SHARED[case], local=SUBSAMPLED.get(case, ()))
     (job,) = program_products(program, objective, ahead)
     client, server = parties
     rng = np.random.default_rng(3)
@@ -95,10 +100,22 @@ def test_every_value_of_a_shared_upload_is_exact(case, ahead, objective, parties
             np.testing.assert_array_equal(total[op.id], linear_reference(op, {0: r}, weights), op.name)
 
 
+EVEN, ODD = (Subsample(stride=(2, 2), offset=(first, first), size=(4, 4)) for first in (0, 1))
+SUBSAMPLED: dict[str, tuple[LocalOp, ...]] = {
+    "a shortcut after a local operator": (EVEN,),
+    "a shortcut at odd places": (ODD,),
+}
 APART: dict[str, tuple[tuple[Weighted, ...], tuple[LocalOp, ...]]] = {
     "another stride": ((conv("a", 6, kernel=3, stride=2, pad=1), conv("b", 5, kernel=1, stride=1)), ()),
-    "no common taps": ((conv("a", 6, kernel=2, stride=2), conv("b", 5, kernel=3, stride=2, pad=1)), ()),
+    "no common taps": (
+        (conv("a", 6, kernel=2), dataclasses.replace(conv("b", 5, kernel=2), padding=(1, 0, 1, 0))),
+        (),
+    ),
     "groups": ((BLOCK[0], conv("b", 4, kernel=1, groups=4)), ()),
+    "places outside of the map": (
+        (BLOCK[0], AFTER_SUBSAMPLE),
+        (Subsample(stride=(2, 2), offset=(2, 2), size=(4, 4)),),
+    ),
     "other elements": ((BLOCK[0], BLOCK[1]), (ChannelSlice(0, 4),)),
 }
 
@@ -113,9 +130,9 @@ def test_other_readers_have_uploads_of_their_own(case) -> None:
 
 @pytest.mark.parametrize("objective", HE_PLANS)
 def test_an_upload_is_shared_only_where_that_is_fewer_bytes(objective) -> None:
-    """In a layer of many channels, the shortcut reads a quarter of the elements, so both happen."""
+    """In a large layer, a shortcut, which reads a quarter of the elements, has a cheaper layout alone."""
     outcomes = set()
-    for channels, size in ((8, 32), (64, 32), (64, 8), (512, 4), (512, 14)):
+    for channels, size in ((4, 8), (8, 8), (64, 32), (512, 8)):
         shape, out = (1, channels, size, size), (1, 2 * channels, size // 2, size // 2)
         block = Convolution("a", shape, out, (3, 3), (2, 2), (1, 1, 1, 1))
         shortcut = Convolution("b", shape, out, (1, 1), (2, 2), (0, 0, 0, 0))
@@ -223,5 +240,9 @@ def test_the_statistical_distance_of_the_threat_model_with_shared_uploads() -> N
     worst = {
         objective: distances(objective, 10, noise=parameters.noise_before_flood) for objective in HE_PLANS
     }
-    print(found, worst)
-    assert False
+    near = partial(pytest.approx, abs=0.006)
+    assert found == near({
+        ("compute", 10, 1): -68.13, ("compute", 10, 16): -69.21, ("compute", 16, 1): -62.14,
+        ("bytes", 10, 1): -70.00, ("bytes", 10, 16): -70.59, ("bytes", 16, 1): -64.03,
+    })  # fmt: skip
+    assert worst == near({"compute": -54.92, "bytes": -51.14})
