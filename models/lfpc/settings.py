@@ -58,7 +58,7 @@ class CriteriaSettings:
             raise UsageError(f"sampling: precision is {self.precision!r}, allowed: {', '.join(PRECISIONS)}")
 
     def temperature_at(self, step: int) -> float:
-        """Returns the temperature of a step, from 0."""
+        """Returns the temperature at a step; steps count from 0."""
         first, last = self.temperatures
         return first + (last - first) * step / max(1, self.step_count - 1)
 

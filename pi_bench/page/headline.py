@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from pi_bench.page.parts import Fact, PageTable, Section
 from pi_bench.page.runs import LabeledRun, label_parts
-from pi_bench.report.documents.fields import Directions
 from pi_bench.report.documents.latency import Distribution, Result
 from pi_bench.report.quantities import byte_count, counted, seconds, span_text, times_text
 
@@ -78,9 +77,9 @@ def _facts_of_one(result: Result) -> tuple[Fact, ...]:
         ),
         Fact(
             "sent",
-            byte_count(_both(result.online.bytes)),
+            byte_count(result.online.bytes.total),
             f"Online, in {counted(result.online.comm_round_count, 'communication round')}. "
-            f"Offline: {byte_count(_both(result.offline.bytes))}.",
+            f"Offline: {byte_count(result.offline.bytes.total)}.",
         ),
     )
 
@@ -189,11 +188,7 @@ def _figures(run: LabeledRun) -> tuple[str, ...]:
         "-" if result.floor is None else times_text(result.floor.online.times_floor),
         seconds(result.offline.time_s),
         seconds(result.first_inference_s),
-        byte_count(_both(result.online.bytes)),
-        byte_count(_both(result.offline.bytes)),
+        byte_count(result.online.bytes.total),
+        byte_count(result.offline.bytes.total),
         f"{result.network.relu_count:,}",
     )
-
-
-def _both(sent: Directions) -> int:
-    return sent.client_to_server + sent.server_to_client
