@@ -20,7 +20,7 @@ from pi_bench.network.compiler import compile_graph
 from pi_bench.network.execution.reference import run_reference
 from pi_bench.network.graph import Graph
 from pi_bench.network.program.fixed_point import decode_output, encode_input
-from pi_bench.protocol import ShareTrace
+from pi_bench.protocol import PartyProtocol, Preprocessing, ShareTrace
 from pi_bench.registry import find_protocol
 from pi_bench.session import Phase
 from pi_bench.session.commands import Command, send_command
@@ -223,9 +223,20 @@ def test_one_offline_phase_serves_several_inferences(hall_ahead: Hall, tiny_inpu
     assert len(of_phase) == 1, "the three inferences report equal parts of one phase"
 
 
-def test_a_dropped_inference_leaves_the_others(hall_ahead: Hall, tiny_input: np.ndarray) -> None:
+def test_a_dropped_inference_leaves_the_others(
+    hall_ahead: Hall, tiny_input: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An inference that was interrupted before it began is burned at both parties."""
     hall = hall_ahead
+    at_server: list[Preprocessing] = []
+    kind = hall.server._info.server
+    preprocess_ahead = kind.preprocess_ahead
+
+    def recorded(party: PartyProtocol, first_id: int) -> list[Preprocessing]:
+        at_server.extend(made := preprocess_ahead(party, first_id))
+        return made
+
+    monkeypatch.setattr(kind, "preprocess_ahead", recorded)
 
     def action(client: Client) -> None:
         client.set_up()
@@ -236,6 +247,7 @@ def test_a_dropped_inference_leaves_the_others(hall_ahead: Hall, tiny_input: np.
         logits = client.infer(tiny_input).logits
         np.testing.assert_array_equal(logits, expected_logits(hall, tiny_input))
         assert (second.spent, third.spent) == (True, False)
+        assert [material.spent for material in at_server] == [True, True, False]
         send_command(client.session, Command.INFER, 1)
         with pytest.raises(PeerError, match="inference 1, whose material was used or dropped before"):
             client.session.receive(2)
