@@ -157,9 +157,7 @@ def _unused(count: int) -> list[str]:
 
     if not count:
         return []
-    return [
-        f"the server prepares {counted(count, 'further inference')} at once, which this client does not use"
-    ]
+    return [f"this client leaves {counted(count, 'inference')} of the offline phase unused"]
 
 
 def _words(answer: ServedAnswer, labels: Sequence[str]) -> str:

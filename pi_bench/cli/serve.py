@@ -128,8 +128,6 @@ def run(parsed: argparse.Namespace) -> int:
             print(f"digest {model.digest}", flush=True)
             for note in info.notes_of(model.program, options):
                 print(note, flush=True)
-            if options.ahead > 1:
-                print(f"each offline phase prepares {options.ahead} inferences", flush=True)
             if parsed.measure:
                 print("clients may measure: they get the times of this server", flush=True)
             if parsed.insecure_verify:

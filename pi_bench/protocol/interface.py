@@ -134,14 +134,17 @@ class ProtocolInfo:
             raise ValueError(f"protocol {self.name!r} has an option of the undeclared mode {min(unknown)!r}")
 
     def notes_of(self, program: Program, options: ProtocolOptions) -> tuple[str, ...]:
-        """Returns the caveat, if there is one, and the notes.
+        """Returns the caveat, if there is one, the notes, and the number of inferences per offline phase.
+
+        One inference per phase needs no words.
 
         >>> from pi_bench.registry import default_protocol
         >>> from pi_bench.testing import small_network
         >>> default_protocol().notes_of(small_network()[0], ProtocolOptions("exact"))
         ()
         """
-        return (*([self.caveat] if self.caveat else []), *self.notes(program, options))
+        ahead = [f"each offline phase prepares {options.ahead} inferences"] if options.ahead > 1 else []
+        return (*([self.caveat] if self.caveat else []), *self.notes(program, options), *ahead)
 
     @property
     def mode_names(self) -> tuple[str, ...]:

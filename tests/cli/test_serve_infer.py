@@ -145,7 +145,7 @@ def test_a_batch_has_numbered_images_and_the_answer_is_said_to_be_unverified(
     assert run.stdout.count(caveat) == 1 and caveat not in run.stderr
     assert "use shared tables" in server.line()
     assert server.line() == "each offline phase prepares 3 inferences"
-    unused = "the server prepares 2 further inferences at once, which this client does not use"
+    unused = "this client leaves 2 inferences of the offline phase unused"
     assert unused in answer["notes"] and unused in run.stdout
 
 
