@@ -54,12 +54,13 @@ class Browser:
         return self._value(self._open(address), expression, patience_s)
 
     def picture(
-        self, address: str, ready: str, width: int, *, media: str, scheme: str, patience_s: float
+        self, address: str, ready: str, width: int, height: int, *, media: str, scheme: str, patience_s: float
     ) -> bytes:
-        """Opens a page and returns a PNG of all of it, once the value of `ready` is not null.
+        """Opens a page and returns a picture (WebP) of its beginning, once the value of `ready` is not null.
 
         Args:
             width: of the window, in CSS pixels.
+            height: of the picture, in CSS pixels.
             media: "screen" or "print".
             scheme: "light" or "dark".
         """
@@ -70,7 +71,8 @@ class Browser:
         self._ask("Emulation.setDeviceMetricsOverride", window, session)
         self._ask("Page.navigate", {"url": address}, session)
         self._value(session, ready, patience_s)
-        asked = {"format": "png", "captureBeyondViewport": True}
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        asked = {"format": "webp", "quality": 80, "captureBeyondViewport": True, "clip": clip}
         return base64.b64decode(self._ask("Page.captureScreenshot", asked, session)["data"])
 
     def _open(self, address: str) -> str:
