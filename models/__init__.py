@@ -17,6 +17,7 @@ Training:
 
 Fewer ReLUs:
     reduction                       searches: independent trainings, run by an engine
+    step_settings                   the settings of their steps, each with its range and its option
     deepreduce_plan, criticality    the networks that DeepReDuce explores, and the order of its stages
     linearization, merging          SNL's choice of single ReLUs, and DeepReDuce's merged layers
     senet                           SENet's budgets of layers and masks

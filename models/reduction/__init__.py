@@ -9,9 +9,9 @@ Searches, each from a network with all its ReLUs:
 
 Jobs, each in a folder of its own:
     job, job_files                       a job as plain data, and the files that an ended one has left
-    training_job, linearization_job      trains a recipe; linearizes a network
-    descent_job, selection_job           removes blocks of ReLUs; chooses SENet's masks
-    merging_job, criteria_job            merges a network; chooses the pruning criterion of each layer
+    training_job                         trains a recipe
+    search_job, job_kind                 any other step of a search, by a function for its work
+    search_work, merging_work            these functions: masks, criteria, descents, merged networks
 
 Engines, which run jobs:
     engine, engine_local, engine_ray     the interface, processes of this machine, a Ray cluster
