@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..step_settings import StepSettings, setting
+from ..job_settings import JobSettings, setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CriteriaSettings(StepSettings):
+class CriteriaSettings(JobSettings):
     """The settings of the choice of a pruning criterion per layer. The paper's values were not at hand.
 
     The pruned network is judged on validation images. With a `validation_fraction` of 0, it is judged on all
@@ -29,7 +29,7 @@ class CriteriaSettings(StepSettings):
     [1.0, 0.55, 0.1]
     """
 
-    step: ClassVar[str] = "sampling"
+    job: ClassVar[str] = "sampling"
 
     step_count: int = setting(200, 1, 1_000_000, "--sampling-steps", "batches on which criteria are sampled")
     learning_rate: float = setting(

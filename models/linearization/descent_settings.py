@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..step_settings import TrainedStepSettings, setting
+from ..job_settings import TrainedJobSettings, setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DescentSettings(TrainedStepSettings):
+class DescentSettings(TrainedJobSettings):
     """The settings of a coordinate descent on binary masks.
 
     The starting point are the settings of its predecessor's code: blocks of 100 to 200 ReLUs, up to 50 to
@@ -32,7 +32,7 @@ class DescentSettings(TrainedStepSettings):
     (40, 50)
     """
 
-    step: ClassVar[str] = "descent"
+    job: ClassVar[str] = "descent"
 
     block_fraction: float = setting(
         0.05, 1e-4, 1, "--block-fraction", "fraction of the ReLUs left that one step removes"

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..data.data_sets import SOURCES
-from ..step_settings import TrainedStepSettings, setting
+from ..job_settings import TrainedJobSettings, setting
 
 GRANULARITIES = ("pixel", "channel")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LinearizationSettings(TrainedStepSettings):
+class LinearizationSettings(TrainedJobSettings):
     """The settings of a linearization: one Adam trains masks and weights.
 
     The loss is cross-entropy + distillation + lasso * |masks|_1.
@@ -31,7 +31,7 @@ class LinearizationSettings(TrainedStepSettings):
     'adam'
     """
 
-    step: ClassVar[str] = "linearization"
+    job: ClassVar[str] = "linearization"
     optimizer: ClassVar[str] = "adam"
     weight_decay: ClassVar[float] = 0.0
 

@@ -43,7 +43,7 @@ class Assignment:
 
     @property
     def training(self) -> dict[str, Any]:
-        """The teacher, device and progress, by the names that the steps of searches have for them."""
+        """The teacher, device and progress, by the names that linearizations and the like have for them."""
         return {
             "teacher": teacher_of(self["teacher"]),
             "device": self["device"],

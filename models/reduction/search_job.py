@@ -1,4 +1,4 @@
-"""The job of a search's step that is not a plain training, in a folder of its own.
+"""The job of a search that is not the training of a recipe, in a folder of its own.
 
 `search_work` has the function for the work of each kind. The arguments, the lock, the result file and the
 comparison with an earlier run are the same for all of them.
@@ -15,10 +15,10 @@ import torch
 
 from pi_bench.progress import Progress
 
+from ..job_settings import JobSettings
 from ..recipe import Recipe
 from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
-from ..step_settings import StepSettings
 from ..training.train_recipe import digest_of
 from ..training.training_files import write_whole
 from .job import Job
@@ -27,7 +27,7 @@ from .job_kind import Assignment
 from .search_work import KINDS
 from .training_job import data_of, locked, weights_digest
 
-Argument = Recipe | StepSettings | Path | Sequence[int] | Mapping[str, Any] | float | str
+Argument = Recipe | JobSettings | Path | Sequence[int] | Mapping[str, Any] | float | str
 
 _DIGEST = "_sha256"
 
@@ -141,8 +141,10 @@ def _value(arguments: Mapping[str, Any], name: str) -> Any:
 def _as_json(value: Argument) -> Any:
     if isinstance(value, Recipe):
         return format_recipe(value)
-    if isinstance(value, StepSettings):
+    if isinstance(value, JobSettings):
         return value.as_dict()
     if isinstance(value, Path):
         return str(value.absolute())
+    if isinstance(value, Mapping):
+        return {key: _as_json(part) for key, part in value.items()}
     return list(value) if isinstance(value, tuple) else value

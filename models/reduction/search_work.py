@@ -1,4 +1,4 @@
-"""The work of each kind of job of a search: calls of the steps, and the results that searches read."""
+"""The work of each kind of job of a search: a call, and the result that the search reads."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from ..linearization.descent_settings import DescentSettings
 from ..linearization.linearize import linearize, result_of
 from ..linearization.settings import LinearizationSettings
 from ..recipe_schema import parse_recipe
+from ..safenet.relaxation import relax_channels
+from ..safenet.settings import RelaxationSettings
 from ..senet.selection import select_masks
 from ..senet.settings import SelectionSettings
 from .job_kind import Assignment, JobKind
@@ -51,6 +53,11 @@ def _sample_criteria(given: Assignment) -> dict[str, Any]:
     return {
         "layers": choose_criteria(given.recipe, pruned, given.data, settings, given.folder, **given.training)
     }
+
+
+def _relax_channels(given: Assignment) -> dict[str, Any]:
+    settings, costs, budget = RelaxationSettings.from_dict(given["settings"]), given["costs"], given["budget"]
+    return relax_channels(given.recipe, given.data, settings, costs, budget, given.folder, **given.training)
 
 
 def _of_budgets(given: Assignment) -> dict[str, Any]:
@@ -95,6 +102,13 @@ KINDS = {
         identity=("recipe", "pruned", "settings", "teacher_sha256"),
         work=_sample_criteria,
         check=_check_criteria,
+    ),
+    "relax-channels": JobKind(
+        words="choice of channels",
+        file="relaxed.json",
+        identity=("recipe", "settings", "costs", "budget", "teacher_sha256"),
+        work=_relax_channels,
+        check=lambda result: (float(result["cost"]), dict(result["layers"])),
     ),
     "merge": JobKind(
         words="merging",

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ..step_settings import TrainedStepSettings, setting
+from ..job_settings import TrainedJobSettings, setting
 
 PRAM_WEIGHT = 1000.0
 """The weight beta of the matching of activation maps in the finetuning."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SelectionSettings(TrainedStepSettings):
+class SelectionSettings(TrainedJobSettings):
     """The settings of SENet's choice of masks.
 
     Attributes:
@@ -28,7 +28,7 @@ class SelectionSettings(TrainedStepSettings):
     3
     """
 
-    step: ClassVar[str] = "selection"
+    job: ClassVar[str] = "selection"
 
     density: float = setting(
         0.1,

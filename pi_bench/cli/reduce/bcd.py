@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pi_bench.cli.arguments import Parser, positive_int
-from pi_bench.cli.reduce import linearization_options, step_options
+from pi_bench.cli.reduce import job_options, linearization_options
 from pi_bench.cli.reduce.budget_search import BudgetSearch
 
 _DESCENT = "linearization.descent_settings.DescentSettings"
@@ -34,13 +34,13 @@ def _add_own(parser: Parser) -> None:
         metavar="N",
         help="ReLUs of the SNL network from which the descent starts (default twice the largest budget)",
     )
-    step_options.add_options(group, _DESCENT)
+    job_options.add_options(group, _DESCENT)
     linearization_options.add_options(parser)
 
 
 def _own_settings(parsed: argparse.Namespace, common: Mapping[str, Any]) -> dict[str, Any]:
     rate = common["finetuning"].learning_rate
-    descent = step_options.settings_of(_DESCENT, parsed, common["training"], learning_rate=rate)
+    descent = job_options.settings_of(_DESCENT, parsed, common["training"], learning_rate=rate)
     return {
         **linearization_options.settings_of(parsed, common),
         "descent": descent,

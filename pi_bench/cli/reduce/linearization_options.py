@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from pi_bench.cli.reduce import step_options
+from pi_bench.cli.reduce import job_options
 
 _SETTINGS = "linearization.settings.LinearizationSettings"
 
@@ -22,7 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     0.0001
     """
     group = parser.add_argument_group("linearization (defaults depend on the data)")
-    step_options.add_options(group, _SETTINGS)
+    job_options.add_options(group, _SETTINGS)
     return group
 
 
@@ -42,7 +42,7 @@ def settings_of(parsed: argparse.Namespace, common: Mapping[str, Any], **chosen:
     ```
     """
     defaults = importlib.import_module("pi_bench.models.linearization.settings").default_linearization
-    settings = step_options.settings_of(
+    settings = job_options.settings_of(
         _SETTINGS, parsed, common["training"], **defaults(parsed.data) | chosen
     )
     return {"linearization": settings, "linearization_threads": threads_of(parsed, common["device"])}

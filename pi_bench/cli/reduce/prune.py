@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pi_bench.cli.arguments import Parser
-from pi_bench.cli.reduce import step_options
+from pi_bench.cli.reduce import job_options
 from pi_bench.cli.reduce.budget_search import BudgetSearch
 from pi_bench.errors import UsageError
 
@@ -36,17 +36,17 @@ def _add_own(parser: Parser) -> None:
         "for one of these per layer (default l1)",
     )
     group = parser.add_argument_group("choice of a criterion per layer, with --criterion lfpc")
-    step_options.add_options(group, _SAMPLING)
+    job_options.add_options(group, _SAMPLING)
 
 
 def _own_settings(parsed: argparse.Namespace, common: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the criterion. Raises: UsageError: an option is out of place or range."""
-    if step_options.given(_SAMPLING, parsed) and parsed.criterion != "lfpc":
+    if job_options.given(_SAMPLING, parsed) and parsed.criterion != "lfpc":
         raise UsageError(
             "--sampling-steps and --sampling-learning-rate are options of --criterion lfpc: add it, or leave "
             "them out"
         )
-    sampling = step_options.settings_of(_SAMPLING, parsed, common["training"])
+    sampling = job_options.settings_of(_SAMPLING, parsed, common["training"])
     return {"criterion": parsed.criterion, "sampling": sampling}
 
 

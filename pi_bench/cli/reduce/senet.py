@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from pi_bench.cli.arguments import Parser, number
-from pi_bench.cli.reduce import step_options
+from pi_bench.cli.reduce import job_options
 from pi_bench.cli.reduce.budget_search import BudgetSearch
 
 _SELECTION = "senet.settings.SelectionSettings"
@@ -35,7 +35,7 @@ def _add_own(parser: Parser) -> None:
         metavar="X",
         help="weight of the matching of maps in the finetuning (default 1000)",
     )
-    step_options.add_options(parser.add_argument_group("choice of masks"), _SELECTION)
+    job_options.add_options(parser.add_argument_group("choice of masks"), _SELECTION)
 
 
 def _own_settings(parsed: argparse.Namespace, common: Mapping[str, Any]) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def _own_settings(parsed: argparse.Namespace, common: Mapping[str, Any]) -> dict
     if weight is None:
         weight = importlib.import_module("pi_bench.models.senet.settings").PRAM_WEIGHT
     return {
-        "selection": step_options.settings_of(_SELECTION, parsed, common["training"], learning_rate=rate),
+        "selection": job_options.settings_of(_SELECTION, parsed, common["training"], learning_rate=rate),
         "finetuning": replace(common["finetuning"], map_weight=weight),
     }
 

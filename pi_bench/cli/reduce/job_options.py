@@ -1,4 +1,4 @@
-"""Options of the steps of searches, which the tables of their settings declare (`models.step_settings`)."""
+"""Options of the jobs of searches, which the tables of their settings declare (`models.job_settings`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _PARSERS: dict[type, Callable[[str], Any]] = {int: whole_number, float: number}
 
 
 def settings_class(name: str) -> Any:
-    """Returns the class of a step's settings. It imports no torch.
+    """Returns the class of a job's settings. It imports no torch.
 
     Args:
         name: the name of the module in ``pi_bench.models``, a dot, and the name of the class.
@@ -27,7 +27,7 @@ def settings_class(name: str) -> Any:
 
 
 def add_options(group: argparse._ActionsContainer, name: str) -> None:
-    """Adds the options that the settings of a step declare. `settings_of` reads them.
+    """Adds the options that the settings of a job declare. `settings_of` reads them.
 
     Args:
         name: as `settings_class` takes it.
@@ -49,11 +49,11 @@ def add_options(group: argparse._ActionsContainer, name: str) -> None:
 
 
 def settings_of(name: str, parsed: argparse.Namespace, trained: Any, **defaults: Any) -> Any:
-    """Returns the settings of a step that the user asked for.
+    """Returns the settings of a job that the user asked for.
 
     Args:
         name: as `settings_class` takes it.
-        trained: the `TrainingSettings` of the teacher, which shares some with every step.
+        trained: the `TrainingSettings` of the teacher, which shares some with every job.
         defaults: values of settings that the user did not give, in place of the defaults of the table.
 
     Raises:
@@ -73,7 +73,7 @@ def settings_of(name: str, parsed: argparse.Namespace, trained: Any, **defaults:
 
 
 def given(name: str, parsed: argparse.Namespace) -> dict[str, Any]:
-    """Returns the settings of a step that the user gave on the command line.
+    """Returns the settings of a job that the user gave on the command line.
 
     Args:
         name: as `settings_class` takes it.

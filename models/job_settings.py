@@ -1,6 +1,6 @@
-"""The settings of the steps of searches as tables, in which one entry says everything about one setting.
+"""The settings of the jobs of searches as tables, in which one entry says everything about one setting.
 
-An entry has the default of a setting, its range and its option on the command line. So a step declares each
+An entry has the default of a setting, its range and its option on the command line. So a job declares each
 of its numbers once. `pi-bench reduce` makes its options from the same entries.
 """
 
@@ -75,8 +75,8 @@ def setting(
     """Returns a field of a dataclass that carries its `Entry`. The arguments are those of it.
 
     >>> @dataclass(frozen=True, slots=True, kw_only=True)
-    ... class Descent(StepSettings):
-    ...     step = "descent"
+    ... class Descent(JobSettings):
+    ...     job = "descent"
     ...     tries: int = setting(20, 1, 10_000, "--tries", "blocks that one step tries at most")
     >>> Descent(tries=3).tries, Descent.entries()["tries"].flag
     (3, '--tries')
@@ -86,23 +86,23 @@ def setting(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StepSettings:
-    """The settings of one step of a search. Each step adds entries of its own.
+class JobSettings:
+    """The settings of one job of a search. Each kind of job adds entries of its own.
 
     Attributes:
-        step: the name of the step in refusals.
+        job: the name of the job in refusals.
         precision: the precision of the forward pass, as for `TrainingSettings`.
-        validation_fraction: the fraction of the training images that no step trains on.
+        validation_fraction: the fraction of the training images that no job trains on.
         seed: decides all that is random.
 
     Raises:
         UsageError: A value is outside its range. The message names both.
 
-    >>> StepSettings(seed=7).as_dict()["seed"]
+    >>> JobSettings(seed=7).as_dict()["seed"]
     7
     """
 
-    step: ClassVar[str] = "search"
+    job: ClassVar[str] = "search"
 
     batch_size: int = setting(128, 1, 1 << 20)
     precision: str = setting("auto", allowed=PRECISIONS)
@@ -113,7 +113,7 @@ class StepSettings:
         """Checks every value."""
         for name, entry in self.entries().items():
             if refusal := entry.refusal(getattr(self, name)):
-                raise UsageError(f"{self.step}: {name} is {refusal}")
+                raise UsageError(f"{self.job}: {name} is {refusal}")
 
     @classmethod
     def entries(cls) -> dict[str, Entry]:
@@ -129,7 +129,7 @@ class StepSettings:
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Returns the settings that `as_dict` returned.
 
-        >>> StepSettings.from_dict(StepSettings(seed=7).as_dict()).seed
+        >>> JobSettings.from_dict(JobSettings(seed=7).as_dict()).seed
         7
         """
         return cls(
@@ -138,21 +138,24 @@ class StepSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainedStepSettings(StepSettings):
-    """The settings of a step that is a training, with distillation from the network with all its ReLUs.
+class TrainedJobSettings(JobSettings):
+    """The settings of a job that is a training, with distillation from the network with all its ReLUs.
 
     Attributes:
         optimizer: the optimizer, as for `TrainingSettings`.
         weight_decay: its weight decay.
+        gradient_limit, range_penalty: the measures for polynomials, as for `TrainingSettings`.
         epoch_count: the largest number of epochs of the training.
 
-    >>> settings = TrainedStepSettings(learning_rate=0.05).training
+    >>> settings = TrainedJobSettings(learning_rate=0.05).training
     >>> settings.learning_rate, settings.schedule, settings.epochs
     (0.05, 'constant', 1)
     """
 
     optimizer: ClassVar[str] = "sgd"
     weight_decay: ClassVar[float] = 5e-4
+    gradient_limit: ClassVar[float] = 0.0
+    range_penalty: ClassVar[float] = 0.0
 
     learning_rate: float = setting(1e-3, 1e-12, 1e6)
     temperature: float = setting(4.0, 1e-3, 1e3)
@@ -178,4 +181,6 @@ class TrainedStepSettings(StepSettings):
             precision=self.precision,
             validation_fraction=self.validation_fraction,
             seed=self.seed,
+            gradient_limit=self.gradient_limit,
+            range_penalty=self.range_penalty,
         )
