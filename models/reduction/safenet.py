@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -133,7 +134,8 @@ def safenet(
                 for budget in settings.budgets
             ]
         )
-        recipes, rows = {}, []
+        recipes: dict[Budget, Recipe] = {}
+        rows: list[dict[str, Any]] = []
         for budget in settings.budgets:
             if outcomes[f"relaxed-{budget}"].result is None:
                 continue
