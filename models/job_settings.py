@@ -132,9 +132,10 @@ class JobSettings:
         >>> JobSettings.from_dict(JobSettings(seed=7).as_dict()).seed
         7
         """
-        return cls(
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
-        )
+        kept: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+        }
+        return cls(**kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -77,8 +77,9 @@ class MixedActivation(PolynomialActivation):
         """Returns the coefficients (4, channels, 1, 1): trained ones up to the degree, or those of x."""
         powers = torch.arange(_POWERS, device=self.degrees.device)
         powers = powers.reshape(_POWERS, *(1 for _ in self.degrees.shape))
-        trained = (self.degrees >= DEGREES["quadratic"]) & (powers <= self.degrees)
-        of_x = (powers == 1) & (self.degrees < DEGREES["quadratic"])
+        is_polynomial = self.degrees >= DEGREES["quadratic"]
+        trained = torch.logical_and(is_polynomial, powers <= self.degrees)
+        of_x = torch.logical_and(torch.logical_not(is_polynomial), powers == 1)
         return torch.where(trained, self.coefficients, of_x.to(self.coefficients.dtype))
 
     def rearrange(self, order: Tensor) -> None:

@@ -52,8 +52,9 @@ class RelaxedActivation(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Returns the output for values (batch, *shape)."""
         relu, cubic, quadratic, linear = self.weights().unbind()
-        total: Tensor = relu * functional.relu(x) + linear * x
-        return total + cubic * self.cubic(x) + quadratic * self.quadratic(x)
+        plain = relu * functional.relu(x) + linear * x
+        total: Tensor = plain + cubic * self.cubic(x) + quadratic * self.quadratic(x)
+        return total
 
 
 def place_relaxed(module: nn.Module, shapes: Iterable[tuple[str, Shape]]) -> None:
