@@ -1,4 +1,4 @@
-"""`pi-bench reduce plan --population`: the options reach the members, and options out of place are refused."""
+"""`pi-bench reduce plan --population`: options reach the members, and those out of place are refused."""
 
 import csv
 
