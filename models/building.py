@@ -12,6 +12,7 @@ from .merging.network import merge
 from .networks.cryptonas import CryptoNas
 from .networks.masked_relu import mask_relus
 from .networks.minionn import Minionn
+from .networks.mixed import place_mixtures
 from .networks.mobilenet_v1 import MobileNetV1
 from .networks.mobilenet_v2 import MobileNetV2
 from .networks.polynomial import place_polynomials
@@ -53,6 +54,7 @@ def build(recipe: Recipe, device: torch.device | str = "cpu") -> nn.Module:
         if recipe.kept_relus is not None:
             mask_relus(module, recipe.relu_shapes(), recipe.masks)
         place_polynomials(module, recipe.polynomial_layers())
+        place_mixtures(module, recipe.mixture_layers())
         remove_relus(module, recipe.identity_layers())
         module.eval()
         return module if recipe.merged is None else merge(module, recipe)
