@@ -12,6 +12,7 @@ and which of its ReLUs DeepReDuce keeps (sections 3.1 to 3.3):
 - polynomials of degree 2 or 3 replace ReLU in the layers that `polynomials` names (DELPHI), and cubics in
   those that `cubics` names. In a mixture (SAFENet), the fraction `polynomial_relu_fraction` of each layer's
   channels keeps ReLU;
+- with masks and polynomials, ReLUs that masks remove become polynomials (AutoReP, Peng et al., ICCV 2023);
 - the layers that `identities` names have no ReLU;
 - channel scaling multiplies every width by `alpha`, feature-map scaling by `rho` multiplies the stem's
   stride by ``int(1 // rho)`` (the input keeps its size).
@@ -172,8 +173,10 @@ class Recipe(ABC):
         if layer.kind is not OperatorKind.RELU or not degree:
             return layer
         channels = layer.shape[0]
-        polynomials = channels - round(self.polynomial_relu_fraction * channels)
         parameters = (degree + 1) * channels
+        if self.kept_relus is not None:  # masks tell where the polynomials are
+            return replace(layer, parameter_count=parameters)
+        polynomials = channels - round(self.polynomial_relu_fraction * channels)
         return replace(layer, polynomial_channels=polynomials, parameter_count=parameters)
 
     def _degree(self, path: str) -> int:
@@ -194,6 +197,20 @@ class Recipe(ABC):
                 relu_channels = layer.shape[0] - layer.polynomial_channels
                 yield layer.path, layer.shape, relu_channels, self._degree(layer.path)
 
+    def masked_polynomial_layers(self) -> Iterator[tuple[str, Shape, int]]:
+        """Yields path, shape and degree of each layer with polynomials where its mask removes ReLUs."""
+        if self.kept_relus is not None:
+            for path, shape in self.relu_shapes():
+                if self._degree(path):
+                    yield path, shape, self._degree(path)
+
+    @property
+    def polynomial_count(self) -> int:
+        """The number of elements with a polynomial."""
+        if self.kept_relus is not None and self.has_polynomials:
+            return self.maskable_count - self.kept_relus
+        return sum(layer.polynomial_count for layer in self.layers())
+
     def identity_layers(self) -> list[str]:
         """Returns the paths of the ReLU layers that `identities` removes, in order."""
         relus = (layer.path for layer in self.sketch() if layer.kind is OperatorKind.RELU)
@@ -202,7 +219,7 @@ class Recipe(ABC):
     def relu_shapes(self) -> Iterator[tuple[str, Shape]]:
         """Yields path and shape (channels, height, width) of every ReLU layer that is kept, in order.
 
-        Masks are ignored, and layers with polynomials are left out.
+        Masks are ignored. Layers with polynomials are left out, unless masks choose their ReLUs.
         """
         layers = self.layers()
         return ((a.path, a.shape) for a in layers if a.relu_count and not a.polynomial_channels)
@@ -270,9 +287,14 @@ class Recipe(ABC):
             yield "thinned_stages", f"names culled stages {both}: a stage is culled or thinned, not both"
         if self.thinned_stages and not self.can_thin:
             yield "thinned_stages", "must be empty: the ReLUs of this network do not come in pairs"
+        if self.identities and self.kept_relus is not None:
+            yield "identities", "does not go together with 'kept_relus': masks decide about ReLUs alone"
+        if self.polynomial_relu_fraction and self.kept_relus is not None:
+            yield (
+                "polynomial_relu_fraction",
+                "does not go together with 'kept_relus': masks choose the ReLUs among polynomials",
+            )
         for key in LAYER_KEYS:
-            if getattr(self, key) and self.kept_relus is not None:
-                yield key, "does not go together with 'kept_relus': masks decide about ReLUs alone"
             if getattr(self, key) and self.merged is not None:
                 yield key, "does not go together with 'merged': layers are merged where no ReLU lies"
         if len(self.widths) != len(self.blocks):
@@ -293,6 +315,10 @@ class Recipe(ABC):
         else:
             relus = [layer.path for layer in self.sketch() if layer.kind is OperatorKind.RELU]
             yield from unfit_patterns(relus, {key: getattr(self, key) for key in LAYER_KEYS})
+            without = [path for path in relus if not self._degree(path)]
+            if self.kept_relus is not None and self.has_polynomials and without:
+                key = "polynomials" if self.polynomials else "cubics"
+                yield key, f"does not match {without[0]}: with 'kept_relus', polynomials are in every layer"
 
     def summary(self) -> dict[str, Any]:
         """Returns the recipe as JSON values, for `pi-bench export --list --json`."""
@@ -320,7 +346,7 @@ class Recipe(ABC):
             "polynomial_relu_fraction": self.polynomial_relu_fraction if self.has_polynomials else None,
             "cubics": list(self.cubics),
             "identities": list(self.identities),
-            "polynomial_count": sum(layer.polynomial_count for layer in self.layers()),
+            "polynomial_count": self.polynomial_count,
             "published_accuracy_pct": published.accuracy_pct if published else None,
             "published_latency_s": published.latency_s if published else None,
             "source": published.source if published else None,

@@ -175,4 +175,8 @@ def _slopes(node: PolynomialNode, graph: Graph, sizes: np.ndarray) -> np.ndarray
     sizes = sizes.reshape(len(sizes), -1).max(axis=1).astype(np.float64)
     powers = np.arange(1, table.shape[1])
     slopes: np.ndarray = (powers * np.abs(table[:, 1:]) * sizes[:, None] ** (powers - 1)).sum(axis=1)
-    return slopes if node.relu is None else np.where(graph.masks[node.relu], 1.0, slopes)
+    if node.relu is None:
+        return slopes
+    relu = graph.masks[node.relu].reshape(node.shape[0], -1)
+    slopes = np.where(relu.all(axis=1), 1.0, slopes)
+    return np.where(relu.any(axis=1), np.maximum(slopes, 1.0), slopes)
