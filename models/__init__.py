@@ -19,7 +19,7 @@ Fewer ReLUs:
     reduction                       searches: independent trainings, run by an engine
     deepreduce_plan, criticality    the networks that DeepReDuce explores, and the order of its stages
     linearization, merging          SNL's choice of single ReLUs, and DeepReDuce's merged layers
-    senet                           SENet's budgets of layers and masks
+    senet, autorep                  SENet's budgets of layers and masks; AutoReP's quadratics of pixels
     planning                        which layers become quadratic, cubic or linear, and in which order
     pruning, filter_criteria, lfpc  filter pruning, with which SNL is compared, and its criteria
     published                       accuracies that papers publish

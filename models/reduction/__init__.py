@@ -2,7 +2,7 @@
 
 Searches, each from a network with all its ReLUs:
     deepreduce, ablation                 by stages: DeepReDuce, and its culling order
-    snl, bcd, senet                      by single ReLUs, to budgets
+    snl, bcd, senet, autorep             by single ReLUs, to budgets
     plan, plan_costs                     by layers that become polynomials or linear, after DELPHI's planner
     prune                                by filters, the baseline
     merge                                adjacent linear layers of a search's networks, merged
