@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pi_bench.shape import Shape
 
-from ..networks.polynomial import PolynomialActivation, nearest_to_relu, polynomial_of
+from ..networks.polynomial import PolynomialActivation, nearest_to_relu
 from .indicator import IndicatedPolynomial
 
 _STEPS = 508
@@ -34,7 +34,7 @@ class EstimatedQuadratic(PolynomialActivation):
 
     >>> layer = EstimatedQuadratic((2, 1, 1), square_factor=0.1).train()
     >>> _ = layer(torch.randn(64, 2, 1, 1))
-    >>> int(layer.steps), layer.effective().shape
+    >>> int(layer.steps), layer.current_coefficients().shape
     (1, torch.Size([3, 2, 1, 1]))
     """
 
@@ -51,7 +51,7 @@ class EstimatedQuadratic(PolynomialActivation):
         self.register_buffer("variance", torch.ones(shape[0]))
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
-    def effective(self) -> Tensor:
+    def current_coefficients(self) -> Tensor:
         """Returns the coefficients with their factors, (3, channels, 1, 1)."""
         return self.coefficients * self.factors
 
@@ -59,7 +59,7 @@ class EstimatedQuadratic(PolynomialActivation):
         """Returns the output for values (batch, *shape)."""
         if self.training:
             self._estimate(x)
-        return polynomial_of(self.effective(), x)
+        return super().forward(x)
 
     @torch.no_grad()
     def _estimate(self, x: Tensor) -> None:
@@ -107,7 +107,7 @@ def plain_state(module: nn.Module) -> dict[str, Tensor]:
             left_out = ("values",)
         elif isinstance(part, EstimatedQuadratic):
             left_out = ("factors", "mean", "variance", "steps")
-            state[f"{path}.coefficients"] = part.effective().detach()
+            state[f"{path}.coefficients"] = part.current_coefficients().detach()
         for name in left_out:
             del state[f"{path}.{name}"]
     return state

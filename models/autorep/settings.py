@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from ..data.data_sets import SOURCES
-from ..step_settings import TrainedStepSettings, setting
+from ..job_settings import TrainedJobSettings, setting
 from ..training import TrainingSettings
 
 VARIANTS = ("corrected", "paper")
@@ -15,7 +15,7 @@ _RANGE_PENALTY = 1e-3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReplacementSettings(TrainedStepSettings):
+class ReplacementSettings(TrainedJobSettings):
     """The settings of a training that replaces ReLUs by quadratics.
 
     Attributes:
@@ -34,7 +34,7 @@ class ReplacementSettings(TrainedStepSettings):
     'cosine'
     """
 
-    step: ClassVar[str] = "replacement"
+    job: ClassVar[str] = "replacement"
     optimizer: ClassVar[str] = "adam"
     weight_decay: ClassVar[float] = 0.0
 

@@ -76,22 +76,12 @@ class PolynomialActivation(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the output for values (batch, *shape)."""
-        y = polynomial_of(self.coefficients, x)
+        y = self.coefficients[-1]
+        for coefficient in reversed(self.coefficients[:-1].unbind()):
+            y = y * x + coefficient
         if self.relu_part:
             y = torch.lerp(y, functional.relu(x).to(y.dtype), self.relu_part)
         return torch.where(self.relu, functional.relu(x), y)
-
-
-def polynomial_of(coefficients: Tensor, x: Tensor) -> Tensor:
-    """Returns ``sum(coefficients[i] * x**i)``.
-
-    >>> polynomial_of(torch.tensor([1.0, 0.0, 2.0]), torch.tensor(3.0))
-    tensor(19.)
-    """
-    y = coefficients[-1]
-    for coefficient in reversed(coefficients[:-1].unbind()):
-        y = y * x + coefficient
-    return y
 
 
 def nearest_to_relu(mean: Tensor, deviation: Tensor, degree: int) -> Tensor:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from pi_bench.cli.arguments import Parser
-from pi_bench.cli.reduce import step_options
+from pi_bench.cli.reduce import job_options
 from pi_bench.cli.reduce.budget_search import BudgetSearch
 
 _REPLACEMENT = "autorep.settings.ReplacementSettings"
@@ -34,13 +34,13 @@ def _add_own(parser: Parser) -> None:
         help="quadratics at the start: corrected, those nearest to ReLU behind batch norms (default), or "
         "paper, those of the public code",
     )
-    step_options.add_options(group, _REPLACEMENT)
+    job_options.add_options(group, _REPLACEMENT)
 
 
 def _own_settings(parsed: argparse.Namespace, common: Mapping[str, Any]) -> dict[str, Any]:
     defaults = importlib.import_module("pi_bench.models.autorep.settings").default_replacement(parsed.data)
     chosen = {} if parsed.variant is None else {"variant": parsed.variant}
-    settings = step_options.settings_of(_REPLACEMENT, parsed, common["training"], **defaults | chosen)
+    settings = job_options.settings_of(_REPLACEMENT, parsed, common["training"], **defaults | chosen)
     bounds = {name: getattr(settings.training, name) for name in ("gradient_limit", "range_penalty")}
     return {"replacement": settings, "finetuning": replace(common["finetuning"], **bounds)}
 
