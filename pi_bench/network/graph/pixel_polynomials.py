@@ -46,7 +46,14 @@ def per_element(table: ReducedPolynomials, pixels: np.ndarray) -> ReducedPolynom
     relu = np.tile(pixels.reshape(-1), copies)
     first = np.arange(relu.size) < pixels.size
     kinds = np.where(first, ChannelKind.RELU, ChannelKind.LINEAR)
-    without = {"kinds": kinds, "scale": first, "shift": 0, "inner": 0, "outer": 0, "gain": 1}
+    without: dict[str, np.ndarray | int] = {
+        "kinds": kinds,
+        "scale": first,
+        "shift": 0,
+        "inner": 0,
+        "outer": 0,
+        "gain": 1,
+    }
     columns = {name: np.repeat(getattr(table, name), each) for name in without}
     chosen = {
         name: np.where(relu, without[name], column).astype(column.dtype) for name, column in columns.items()

@@ -179,8 +179,8 @@ def channel_relus(node: PolynomialNode, graph: Graph) -> np.ndarray | None:
     """
     if node.relu is None:
         return None
-    whole: np.ndarray = graph.masks[node.relu].reshape(node.shape[0], -1).all(axis=1)
-    return whole
+    whole = graph.masks[node.relu].reshape(node.shape[0], -1)
+    return np.asarray(whole.all(axis=1))
 
 
 def spread_node(node: PolynomialNode, graph: Graph) -> ReducedPolynomials:

@@ -8,7 +8,16 @@ import pytest
 from pi_bench.errors import ModelError
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.execution.reference import run_reference
-from pi_bench.network.graph import ConvNode, Graph, InputNode, OutputNode, PolynomialNode
+from pi_bench.network.graph import (
+    AddNode,
+    ClampNode,
+    ConvNode,
+    Graph,
+    InputNode,
+    LeakyReluNode,
+    OutputNode,
+    PolynomialNode,
+)
 from pi_bench.network.graph.float_run import calibrate, outputs
 from pi_bench.network.program import ActivationKind, MultiplyOp
 from pi_bench.network.program.check import check_program
@@ -249,3 +258,25 @@ def test_weights_before_a_bare_power_are_used_once(power) -> None:
         check_program(program)
         checked += 1
     assert checked > 3
+
+
+def test_a_leaky_relu_reads_a_product_whose_scale_is_fine() -> None:
+    """Found by random networks: the gain of its slope was no integer at the scale of the product."""
+    shape = (3, SIDE, SIDE)
+    nodes = (
+        InputNode("x", (), shape),
+        ClampNode("clamp", ("x",), shape, low=0.0, high=0.125),
+        PolynomialNode("square", ("clamp",), shape, "c"),
+        ConvNode("conv", ("x",), shape, "w", None, (1, 1), (0, 0)),
+        AddNode("sum", ("square", "conv"), shape),
+        LeakyReluNode("leaky", ("sum",), shape, slope=0.688),
+        OutputNode("out", ("leaky",), shape),
+    )
+    table = np.tile(np.float32([0, 0, 1]), (3, 1))
+    graph = Graph(nodes, {"c": table, "w": np.ascontiguousarray(WEIGHT[:3])})
+    graph = dataclasses.replace(graph, ranges=calibrate(graph, INPUTS))
+    program, weights = compile_graph(graph)
+    run = run_reference(program, weights, encode_input(program, INPUTS[:1]))
+    expected = outputs(graph, INPUTS[:1])
+    found = decode_output(program, run.values[program.output.id])
+    assert not run.out_of_range and np.abs(found - expected).max() <= 2**-6 * graph.ranges["leaky"]
