@@ -41,6 +41,10 @@ class PlanCosts:
             self._seconds[key] = self.objective.of_recipe(self.recipe(choices)).of(self.objective.name)
         return self._seconds[key]
 
+    def full(self) -> float:
+        """Returns the ReLUs or seconds of the full network."""
+        return float(self.base.relu_count) if self.objective is None else self.seconds({})
+
     def gain(self, path: str, choice: str) -> float:
         """Returns the ReLUs or seconds that one choice for one layer saves."""
         if self.objective is not None:

@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec
 import numpy as np
 import pytest
 
 from pi_bench.cli import main
 from pi_bench.history import History
 from pi_bench.report.documents import schema_of
+from pi_bench.report.documents.latency import Result
+from pi_bench.report.two_machines import unseen_layers_lines
 from tests.trace_law import require_lawful
 
 PI_BENCH = [sys.executable, "-m", "pi_bench"]
@@ -125,9 +128,11 @@ def test_the_result_is_that_of_one_machine_with_a_real_link(
         "server on ",
         "not verified: a verification needs the server's shares",
         "the logits of 3 runs agree with logits.npy",
-        "A layer without a time is computed by the server alone",
     ):
         assert words in run.stdout
+    # Whether the client has a time for every layer of so small a network depends on the machine.
+    unseen = unseen_layers_lines(msgspec.convert(two, Result))
+    assert ("A layer without a time" in run.stdout) == bool(unseen)
     kept = re.search(r"kept as run (\d+)", run.stdout)
     assert kept is not None
     with History(history_of_tests) as history:

@@ -21,7 +21,7 @@ from pi_bench.report.columns import Shown
 from pi_bench.report.documents.accuracy import Accuracy
 from pi_bench.report.documents.fields import BothTimes, Directions, Times
 from pi_bench.report.documents.inspection import Inspection
-from pi_bench.report.documents.latency import Result
+from pi_bench.report.documents.latency import Result, ServerMachine
 from pi_bench.report.error_table import error_lines
 from pi_bench.report.inspection import render_inspection
 from pi_bench.report.layer_table import layer_lines
@@ -30,6 +30,7 @@ from pi_bench.report.operator_table import operator_lines
 from pi_bench.report.quantities import byte_count, counted, seconds, span_text
 from pi_bench.report.terminal import render_result
 from pi_bench.report.text_width import wrapped
+from pi_bench.report.two_machines import unseen_layers_lines
 from tests.unit.report.screens import FOLDER, SCREENS, WIDTHS, screen, stored
 
 
@@ -132,6 +133,25 @@ def test_a_layer_that_the_client_does_not_see_gets_the_waiting_for_it() -> None:
         for client, work_s in ((unseen, 3), (waited, 2))
     ]
     assert [row.time_s for row in layer_times(layers)] == [3, 3]
+
+
+@pytest.mark.parametrize("unseen", [True, False])
+def test_a_layer_without_a_time_is_explained_where_there_are_two_machines(unseen: bool) -> None:
+    one = stored("latency", Result)
+    layers = [
+        msgspec.structs.replace(
+            layer,
+            client=Times(compute_s=0.0 if unseen else 1e-3, send_s=0, wait_s=0),
+            server=Times(compute_s=2e-3, send_s=0, wait_s=0),
+        )
+        for layer in one.online.layers
+    ]
+    here = msgspec.structs.replace(one, online=msgspec.structs.replace(one.online, layers=layers))
+    environment = msgspec.to_builtins(here.environment)
+    server = {name: environment[name] for name in ServerMachine.__struct_fields__}
+    two = msgspec.structs.replace(here, server_environment=msgspec.convert(server, ServerMachine))
+    assert unseen_layers_lines(here) == []
+    assert any(line.startswith("A layer without a time") for line in unseen_layers_lines(two)) == unseen
 
 
 def test_columns_are_chosen_by_name_and_unknown_ones_are_refused_with_similar_names() -> None:
