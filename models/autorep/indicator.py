@@ -107,16 +107,20 @@ def indicated(module: nn.Module) -> dict[str, IndicatedPolynomial]:
     return {path: part for path, part in module.named_modules() if isinstance(part, IndicatedPolynomial)}
 
 
-def density_penalty(parts: Mapping[str, IndicatedPolynomial], weight: float, budget: int) -> Tensor:
+def density_penalty(
+    parts: Mapping[str, IndicatedPolynomial], weight: float, budget: int, *, both_ways: bool
+) -> Tensor:
     """Returns weight * max(0, density - budget / pixels), after a forward pass in training mode.
 
-    The density is the fraction of the pixels whose indicator is 1.
+    The density is the fraction of the pixels whose indicator is 1. With `both_ways`, the penalty is
+    weight * |density - budget / pixels|.
 
     >>> layer = IndicatedPolynomial((4, 1, 1), threshold=0.003).train()
     >>> _ = layer(torch.zeros(1, 4, 1, 1))
-    >>> density_penalty({"0": layer}, 2.0, budget=1).detach()
+    >>> density_penalty({"0": layer}, 2.0, budget=1, both_ways=False).detach()
     tensor(1.5000)
     """
     count = sum(part.values.numel() for part in parts.values())
     latest = [part.latest.sum() for part in parts.values() if part.latest is not None]
-    return weight * (torch.stack(latest).sum() / count - budget / count).clamp_min(0)
+    beyond = torch.stack(latest).sum() / count - budget / count
+    return weight * (beyond.abs() if both_ways else beyond.clamp_min(0))

@@ -193,7 +193,13 @@ class _Replacement:
         fraction = settings.training.learning_rate_at(epoch) / settings.learning_rate
         for group, rate in zip(self._optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * fraction
-        density = partial(density_penalty, self._parts, settings.density_weight, self._budget)
+        density = partial(
+            density_penalty,
+            self._parts,
+            settings.density_weight,
+            self._budget,
+            both_ways=settings.is_corrected,
+        )
         with penalties(self._module, None, settings.training) as ranges:
 
             def penalty() -> Tensor:
