@@ -76,7 +76,8 @@ class IndicatedPolynomial(MaskedPolynomial):
         self.latest = indicators(self.values, self.mask, self._threshold)
         with torch.no_grad():
             self.mask.copy_(self.latest)
-        return self.latest * functional.relu(x) + (1 - self.latest) * self.polynomial(x)
+        result: Tensor = self.latest * functional.relu(x) + (1 - self.latest) * self.polynomial(x)
+        return result
 
 
 def place_indicators(module: nn.Module, layers: Iterable[tuple[str, Shape]], threshold: float) -> None:
