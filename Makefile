@@ -74,7 +74,8 @@ $(PEERS)/%/.installed: benchmarks/peers/%.txt
 	  --disable-pip-version-check --no-deps -r benchmarks/peers/$*-no-deps.txt
 	@touch $@
 
-# All sessions of noxfile.py that are not tests, or those named: make lint SESSIONS="lint types".
+# The checks of noxfile.py: format, style, spelling, layers and types, then C++ builds with sanitizers,
+# clang-tidy and the wheel, which take minutes. A few of them: make lint SESSIONS="lint layers types".
 lint: $(BIN)/python
 	$(PIP) install "nox>=2024.4.15"
 	$(BIN)/nox $(if $(SESSIONS),-s $(SESSIONS))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import os
@@ -50,8 +51,36 @@ class Browser:
 
     def value_of(self, expression: str, address: str, patience_s: float) -> Any:
         """Opens a page, and returns the value of a script's expression once it is not null."""
+        return self._value(self._open(address), expression, patience_s)
+
+    def picture(
+        self, address: str, ready: str, width: int, height: int, *, media: str, scheme: str, patience_s: float
+    ) -> bytes:
+        """Opens a page and returns a picture (WebP) of its beginning, once the value of `ready` is not null.
+
+        Args:
+            width: of the window, in CSS pixels.
+            height: of the picture, in CSS pixels.
+            media: "screen" or "print".
+            scheme: "light" or "dark".
+        """
+        session = self._open("about:blank")
+        feature = {"name": "prefers-color-scheme", "value": scheme}
+        self._ask("Emulation.setEmulatedMedia", {"media": media, "features": [feature]}, session)
+        window = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+        self._ask("Emulation.setDeviceMetricsOverride", window, session)
+        self._ask("Page.navigate", {"url": address}, session)
+        self._value(session, ready, patience_s)
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        asked = {"format": "webp", "quality": 80, "captureBeyondViewport": True, "clip": clip}
+        return base64.b64decode(self._ask("Page.captureScreenshot", asked, session)["data"])
+
+    def _open(self, address: str) -> str:
         target = self._ask("Target.createTarget", {"url": address})["targetId"]
-        session = self._ask("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
+        session: str = self._ask("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
+        return session
+
+    def _value(self, session: str, expression: str, patience_s: float) -> Any:
         until = time.monotonic() + patience_s
         while time.monotonic() < until:
             found = self._ask("Runtime.evaluate", {"expression": expression}, session)["result"].get("value")

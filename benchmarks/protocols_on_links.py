@@ -1,8 +1,8 @@
 """Delphi and fss: the networks of DeepReDuce's Table 4 and larger ones, on loopback, LAN and WAN.
 
-`python -m benchmarks.protocols_on_links FOLDER` measures every row with `pi-bench latency` and keeps each in
-FOLDER as soon as it is whole, so a run that was interrupted continues. Then it prints the table with the
-targets of protocol fss. `--only PART` measures the networks whose names contain PART.
+`python -m benchmarks.protocols_on_links FOLDER` measures Table 4 with `pi-bench table` into
+FOLDER/deepreduce-4, then further rows with `pi-bench latency`, and keeps each in FOLDER as soon as it is
+whole, so a run that was interrupted continues. Then it prints the table with the targets of protocol fss.
 """
 
 from __future__ import annotations
@@ -19,9 +19,13 @@ from typing import Any
 import pi_bench
 from benchmarks.markdown import table
 
-TABLE_4 = (557056, 229376, 196608, 147456, 114688, 57344, 49152, 28672, 24576, 14336, 12288, 7168)
-WAN = (229376, 57344, 12288)
-LARGE = ("vgg16-cifar100-276480", "mobilenetv1-cifar100-411648", "resnet50-imagenet-9608704")
+LARGE = {
+    "vgg16-cifar100-276480": {"loopback": 5, "lan": 3, "wan": 1},
+    "mobilenetv1-cifar100-411648": {"loopback": 5, "lan": 3, "wan": 1},
+    "resnet50-imagenet-9608704": {"loopback": 1, "lan": 1},
+}
+"""Timed runs per link. ResNet50 under delphi would take about ten minutes per inference on the WAN."""
+
 PROTOCOLS = ("delphi", "fss")
 
 
@@ -41,24 +45,18 @@ class Row:
 
 
 def rows() -> Iterator[Row]:
-    """Yields every row. Those of one network and link follow each other, to meet the same machine."""
-    for count in TABLE_4:
-        recipe = f"resnet18-cifar100-{count}"
-        runs = {"loopback": 7, "lan": 5}
-        if count == 229376:
-            runs["10g"] = 5
-        if count in WAN:
-            runs["wan"] = 2
-        for link, number in runs.items():
-            for protocol in PROTOCOLS:
-                yield Row(recipe, protocol, link, number)
+    """Yields the rows beside Table 4. Those to compare follow each other, to meet the same machine."""
+    for protocol in PROTOCOLS:
+        yield Row("resnet18-cifar100-229376", protocol, "10g", 5)
     for link in ("lan", "wan"):
         for protocol in PROTOCOLS:
             yield Row("resnet18-cifar100-12288", protocol, link, 7, fused=True)
-    for recipe in LARGE:
-        for link, number in (("loopback", 1),) if "imagenet" in recipe else (("loopback", 5), ("lan", 3)):
+    for protocol in PROTOCOLS:
+        yield Row("resnet18-cifar100-114688", protocol, "lan", 7, fused=True)
+    for recipe, links in LARGE.items():
+        for link, runs in links.items():
             for protocol in PROTOCOLS:
-                yield Row(recipe, protocol, link, number)
+                yield Row(recipe, protocol, link, runs)
 
 
 TARGETS_S = {
@@ -69,12 +67,33 @@ TARGETS_S = {
     "resnet18-cifar100-12288.fss.lan.fused": 0.012,
     "resnet18-cifar100-12288.fss.wan.fused": 0.350,
     "resnet50-imagenet-9608704.fss.loopback": 0.7,
-    **{
-        f"resnet18-cifar100-{count}.fss.lan": 0.033 if count <= 114688 else 0.060
-        for count in TABLE_4
-        if count not in (229376, 557056)
-    },
 }
+LAN_TARGETS_S = {114_688: 0.033, 229_376: 0.060}
+"""For networks with at most so many ReLUs that have no target of their own."""
+
+
+def target_s(row: Row, relu_count: int) -> float | None:
+    """Returns the target of a row; None where it has none."""
+    if row.name in TARGETS_S:
+        return TARGETS_S[row.name]
+    if row.protocol != "fss" or row.link != "lan" or "resnet18" not in row.recipe:
+        return None
+    return next((seconds for most, seconds in LAN_TARGETS_S.items() if relu_count <= most), None)
+
+
+def table_4(folder: Path) -> Iterator[tuple[Row, dict[str, Any]]]:
+    """Yields the rows of `pi-bench table deepreduce-4`, which measures those that the folder lacks."""
+    kept = folder / "deepreduce-4"
+    settings = ["--link", "loopback,lan,wan", "--protocol", ",".join(PROTOCOLS), "--no-history"]
+    command = ["table", "deepreduce-4", *settings, "-o", str(kept)]
+    subprocess.run([sys.executable, "-m", "pi_bench", *command], check=True, stdout=subprocess.DEVNULL)
+    for path in sorted(kept.glob("*.json")):
+        record = json.loads(path.read_text())
+        link = record["link"]
+        row = Row(
+            record["network"]["name"], record["protocol"], link.get("name", link["kind"]), record["runs"]
+        )
+        yield row, record
 
 
 def measured(row: Row, folder: Path) -> dict[str, Any]:
@@ -97,9 +116,9 @@ def measured(row: Row, folder: Path) -> dict[str, Any]:
 def cells(row: Row, record: dict[str, Any]) -> tuple[str, ...]:
     """Returns one line of the table."""
     online, offline = record["online"], record["offline"]
-    target_s = TARGETS_S.get(row.name)
     median_s = online["latency_s"]["median"]
     relus = record["network"]["relu_count"]
+    target = target_s(row, relus)
     moved, prepared = sum(online["bytes"].values()), sum(offline["bytes"].values())
     return (
         f"{row.recipe}{', fused' if row.fused else ''}",
@@ -107,9 +126,7 @@ def cells(row: Row, record: dict[str, Any]) -> tuple[str, ...]:
         row.link,
         f"{1e3 * median_s:,.1f} ms",
         f"{1e3 * online['latency_s']['q1']:,.1f} to {1e3 * online['latency_s']['q3']:,.1f}",
-        "-"
-        if target_s is None
-        else f"{1e3 * target_s:,.0f} ms, {'met' if median_s <= target_s else 'not met'}",
+        "-" if target is None else f"{1e3 * target:,.0f} ms, {'met' if median_s <= target else 'not met'}",
         f"{offline['time_s']:.2f} s",
         f"{moved / 1e6:,.1f} MB",
         f"{prepared / 1e6:,.0f} MB",
@@ -128,13 +145,10 @@ HEADER = (
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--only", default="", metavar="PART")
     parsed = parser.parse_args()
     parsed.folder.mkdir(parents=True, exist_ok=True)
-    lines = []
+    lines = [cells(row, record) for row, record in table_4(parsed.folder)]
     for row in rows():
-        if parsed.only not in row.recipe:
-            continue
         print(row.name, file=sys.stderr, flush=True)
         lines.append(cells(row, measured(row, parsed.folder)))
     print(f"pi-bench {pi_bench.__version__}, `python -m benchmarks.protocols_on_links FOLDER`")

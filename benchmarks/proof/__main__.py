@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -19,7 +18,6 @@ from typing import Any
 from benchmarks.proof.measured_network import FailedRow, export, measure
 from benchmarks.proof.networks import NETWORKS, PROTOCOLS, Network
 from benchmarks.proof.table import as_csv, markdown
-from benchmarks.report import load_warning
 from pi_bench.atomic_file import whole_file
 
 BEGIN, END = "<!-- python -m benchmarks.proof writes from here -->", "<!-- to here -->"
@@ -33,10 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         names = ", ".join(network.name for network in NETWORKS)
         print(f"error: no network {sorted(unknown)[0]!r}; there are {names}", file=sys.stderr)
         return 2
-    warning = load_warning(os.getloadavg()[0])
-    for line in warning:
-        print(line, file=sys.stderr)
-    failed = [network for network in chosen if not _measured(network, parsed, bool(warning))]
+    failed = [network for network in chosen if not _measured(network, parsed)]
     write(parsed.docs, parsed.work)
     return 1 if failed else 0
 
@@ -64,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _measured(network: Network, parsed: argparse.Namespace, busy: bool) -> bool:
+def _measured(network: Network, parsed: argparse.Namespace) -> bool:
     """Measures what `--work` lacks of a network, and returns whether all of it is there now."""
     paths = {protocol: _path(parsed.work, network, protocol) for protocol in parsed.protocols}
     due = [protocol for protocol, path in paths.items() if parsed.again or not path.exists()]
@@ -77,7 +72,7 @@ def _measured(network: Network, parsed: argparse.Namespace, busy: bool) -> bool:
         for protocol in due:
             paths[protocol].unlink(missing_ok=True)
             name = f"{network.name}, {protocol}"
-            found = measure(exported, protocol, busy)
+            found = measure(exported, protocol)
             _write(paths[protocol], json.dumps(found, indent=2) + "\n")
             online_ms = 1e3 * found["online_s"]["median"]
             print(f"{name}: {online_ms:.1f} ms online; {time.monotonic() - begun:.0f} s", flush=True)

@@ -32,8 +32,8 @@ class Exported:
     masks: str | None
 
 
-def measure(exported: Exported, protocol: str, busy: bool) -> dict[str, Any]:
-    """Returns the record of a network under a protocol (`record`). busy: whether other work runs.
+def measure(exported: Exported, protocol: str) -> dict[str, Any]:
+    """Returns the record of a network under a protocol (`record`).
 
     Raises:
         FailedRow: naming the command and its message.
@@ -42,7 +42,7 @@ def measure(exported: Exported, protocol: str, busy: bool) -> dict[str, Any]:
     result = model.with_name(f"{network.name}.{protocol}.result.json")
     options = ("--protocol", protocol, "--runs", network.runs, "--warmup", WARMUP, "--no-history")
     _pi_bench("latency", model, *options, "--json", result)
-    return record(exported, json.loads(result.read_text())) | {"busy": busy}
+    return record(exported, json.loads(result.read_text()))
 
 
 def export(network: Network, folder: Path, searched: Path) -> Exported:
@@ -114,6 +114,7 @@ def record(exported: Exported, result: dict[str, Any]) -> dict[str, Any]:
         "machine": {
             name: environment[name] for name in ("cpu_model", "usable_core_count", "instruction_set")
         },
+        "cautions": " ".join(caution["code"] for caution in result["cautions"]),
         "commit": environment["commit"],
         "time": environment["time"],
     }

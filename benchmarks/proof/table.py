@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks.markdown import table
 from benchmarks.proof.measured_network import DRAWN
+from pi_bench.report.documents.cautions import CAUTION_WORDS
 from pi_bench.report.quantities import seconds
 
 Record = Mapping[str, Any]
@@ -43,8 +44,10 @@ def markdown(records: Sequence[Record]) -> str:
     lines = [*_machines(records), "", *table(_HEADER, [_row(record) for record in records])]
     if any(record["masks"] == DRAWN for record in records):
         lines += ["", "\\* Masks drawn at random: latency depends on how many ReLUs they keep, not on which."]
-    if any(record["busy"] for record in records):
-        lines += ["", "† The machine did other work at the same time: its times are too long."]
+    codes = sorted({code for record in records for code in record["cautions"].split()})
+    if codes:
+        words = ", ".join(CAUTION_WORDS[code] for code in codes)
+        lines += ["", f"† While the row was measured: {words}. Its times are too long."]
     return "\n".join(lines)
 
 
@@ -52,7 +55,7 @@ def _row(record: Record) -> tuple[str, ...]:
     online = record["online_s"]
     paper = record["paper_relu_count"]
     return (
-        record["title"] + " \\*" * (record["masks"] == DRAWN) + " †" * record["busy"],
+        record["title"] + " \\*" * (record["masks"] == DRAWN) + " †" * bool(record["cautions"]),
         record["protocol"],
         f"{record['parameter_count']:,}",
         f"{record['relu_count']:,}",

@@ -39,6 +39,6 @@ class CriteriaSettings(JobSettings):
     batch_size: int = setting(128, 2, 1 << 20)
 
     def temperature_at(self, step: int) -> float:
-        """Returns the temperature of a step, from 0."""
+        """Returns the temperature at a step; steps count from 0."""
         first, last = self.temperatures
         return first + (last - first) * step / max(1, self.step_count - 1)

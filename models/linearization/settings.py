@@ -1,4 +1,7 @@
-"""The numbers of Algorithm 1 as data. The defaults are those of the published code."""
+"""The settings of SNL's linearization (Cho et al., ICML 2022, Algorithm 1).
+
+The defaults are those of the published code.
+"""
 
 from __future__ import annotations
 

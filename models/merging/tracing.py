@@ -223,7 +223,7 @@ def _is_plain(form: Form) -> bool:
 
 
 def _numbered(form: Form) -> list[tuple[bool, str, Kernel]]:
-    """Returns each kernel with whether it is the first one, to which a constant is added."""
+    """Returns (is first, name, kernel) for each kernel; a constant is added to the first alone."""
     return [(number == 0, name, kernel) for number, (name, kernel) in enumerate(form.items())]
 
 

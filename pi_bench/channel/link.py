@@ -99,11 +99,11 @@ class Link:
         return link
 
 
-class Timeline:
+class ArrivalClock:
     """Computes when bytes arrive that are sent in one direction. Times are of any monotonic clock, in s.
 
-    >>> timeline = Timeline(Pace(delay_s=0.5, bits_per_s=8.0))
-    >>> timeline.arrival(1, now=0.0), timeline.arrival(1, now=0.0)
+    >>> clock = ArrivalClock(Pace(delay_s=0.5, bits_per_s=8.0))
+    >>> clock.arrival(1, now=0.0), clock.arrival(1, now=0.0)
     (1.5, 2.5)
     """
 

@@ -2,7 +2,7 @@
 
 So the kernel's loopback carries only bytes that have already crossed the link, and the reader of the socket
 sees the link's delay and rate. A late wake-up delays one piece and no later one, since all arrivals are
-computed on one timeline.
+computed by one clock.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from pi_bench.channel.link import Pace, Timeline
+from pi_bench.channel.link import ArrivalClock, Pace
 from pi_bench.channel.sender import Sender
 from pi_bench.crypto.checksum import Checksum
 
@@ -48,7 +48,7 @@ class PacedSender(Sender):
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._pace = pace
-        self._timeline = Timeline(pace)
+        self._arrival_clock = ArrivalClock(pace)
         self._arrivals: deque[float] = deque()  # of the pending views, in their order
         self._clock, self._sleep = clock, sleep
         super().__init__(connection, queue_bytes=queue_bytes, timeout_s=timeout_s)
@@ -68,7 +68,7 @@ class PacedSender(Sender):
 
     def _append(self, views: list[memoryview]) -> None:
         now = self._clock()
-        arrivals = [self._timeline.arrival(len(view), now) for view in views]
+        arrivals = [self._arrival_clock.arrival(len(view), now) for view in views]
         arrivals[0] = arrivals[min(1, len(arrivals) - 1)]  # a header is of no use before its payload
         self._pending.extend(views)
         self._arrivals.extend(arrivals)

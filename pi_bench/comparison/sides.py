@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pi_bench.report.documents.comparison import SessionTimes, Side
-from pi_bench.report.documents.fields import Directions
 from pi_bench.report.documents.latency import Result
 
 
@@ -29,8 +28,8 @@ def side_of_result(result: Result, name: str) -> Side:
         threads=result.environment.threads,
         relu_count=result.network.relu_count,
         input_count=result.network.input_count,
-        online_bytes=_both(result.online.bytes),
-        offline_bytes=_both(result.offline.bytes),
+        online_bytes=result.online.bytes.total,
+        offline_bytes=result.offline.bytes.total,
         rounds=result.online.comm_round_count,
         verified=result.verified,
         online_floor_s=None if result.floor is None else result.floor.online.time_s or None,
@@ -78,7 +77,3 @@ def _server_processor(result: Result) -> str:
 
 def _options(side: Side) -> str:
     return ", ".join(f"{name} {value}" for name, value in sorted(side.options.items())) or "none"
-
-
-def _both(directions: Directions) -> int:
-    return directions.client_to_server + directions.server_to_client

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from pi_bench.crypto.secret import SecretBytes
+from pi_bench.errors import PeerError
 
 Message = bytes | bytearray | memoryview | np.ndarray
 
@@ -55,3 +56,19 @@ class OtReceiver(Protocol):
 
     def close(self) -> None:
         """Wipes the secrets; the instance cannot be used afterwards."""
+
+
+def check_size(message: Message, expected: int, what: str) -> None:
+    """Refuses a message of another size than both parties know.
+
+    >>> check_size(bytes(3), 4, "silent OT: the message of choices")
+    Traceback (most recent call last):
+    ...
+    pi_bench.errors.PeerError: silent OT: the message of choices has 3 bytes, not 4
+
+    Raises:
+        PeerError: the size differs; names `what`.
+    """
+    size = message.nbytes if isinstance(message, memoryview | np.ndarray) else len(message)
+    if size != expected:
+        raise PeerError(f"{what} has {size} bytes, not {expected}")

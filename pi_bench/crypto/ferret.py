@@ -24,7 +24,7 @@ import contextlib
 import numpy as np
 
 from pi_bench.crypto import secret
-from pi_bench.crypto.correlated_ot import Message, OtReceiver, OtSender
+from pi_bench.crypto.correlated_ot import Message, OtReceiver, OtSender, check_size
 from pi_bench.crypto.ferret_groups import (
     FerretGroups,
     choose_bits,
@@ -37,7 +37,6 @@ from pi_bench.crypto.ferret_instance import FerretInstance, GrowingBatch, wiped_
 from pi_bench.crypto.ferret_plan import FerretPlan, choice_bytes
 from pi_bench.crypto.ot_extension import LABEL_BYTES
 from pi_bench.crypto.secret import SecretBytes, wipe
-from pi_bench.errors import PeerError
 
 
 class FerretReceiver(FerretInstance):
@@ -84,7 +83,7 @@ class FerretReceiver(FerretInstance):
             PeerError: the message has another size than `FerretPlan.correction_bytes`.
             ValueError: the corrections were taken before.
         """
-        _check_message(corrections, self._plan.correction_bytes, "message of corrections")
+        check_size(corrections, self._plan.correction_bytes, "silent OT: the message of corrections")
         inputs, self._inputs = self._inputs, None
         if inputs is None:
             raise ValueError("these OTs have their corrections")
@@ -164,7 +163,7 @@ class FerretSender(FerretInstance):
             PeerError: the message has another size than `FerretPlan.set_up_bytes`.
             ValueError: the message was taken before.
         """
-        _check_message(message, self._plan.set_up_bytes, "set-up message")
+        check_size(message, self._plan.set_up_bytes, "silent OT: the set-up message")
         base, self._base = self._base, None
         if base is None:
             raise ValueError("these OTs have their inputs")
@@ -193,7 +192,7 @@ class FerretSender(FerretInstance):
             PeerError: the message does not have `choice_bytes(count)` bytes.
             ValueError: the labels have another size, the count is no multiple of 32, or fewer OTs are left.
         """
-        _check_message(message, choice_bytes(count), "message of choices")
+        check_size(message, choice_bytes(count), "silent OT: the message of choices")
         self._check(count, out_zero_labels)
         received, flat = np.frombuffer(message, np.uint8), out_zero_labels.reshape(-1)
         for first, labels in self._take(count, threads):
@@ -220,9 +219,3 @@ def _set_lowest_bits(labels: np.ndarray, bits: np.ndarray | int) -> None:
     """Puts bits into bit 0 of labels, which turns OTs of SoftSpoken into those of the kernels."""
     labels[:, 0] &= 0xFE
     labels[:, 0] |= np.asarray(bits, np.uint8)
-
-
-def _check_message(message: Message, expected: int, what: str) -> None:
-    size = message.nbytes if isinstance(message, memoryview | np.ndarray) else len(message)
-    if size != expected:
-        raise PeerError(f"silent OT: the {what} has {size} bytes, not {expected}")

@@ -201,7 +201,9 @@ class FssSpec:
 
     @property
     def slice_groups(self) -> int:
-        """Groups of a slice whose nodes stay in a cache, unless the tree is so deep that they would be few.
+        """The lane groups per slice: as many as have their nodes in the second-level cache, but at least 24.
+
+        Smaller slices would cost more in messages and calls than the cache saves.
 
         >>> [FssSpec("relu", 12, top, False, 4095, sign_drop=1).slice_groups for top in (23, 25, 28)]
         [128, 55, 24]

@@ -27,17 +27,15 @@ import numpy as np
 from pi_bench import _native
 from pi_bench.crypto.additive_ot import additive_send
 from pi_bench.crypto.closed_context import ClosedContext
+from pi_bench.crypto.correlated_ot import Message, check_size
 from pi_bench.crypto.postponed_ots import PostponedOts, ReceiverOts, SenderOts
 from pi_bench.crypto.secret import SecretBytes
-from pi_bench.errors import PeerError
 
 COT_BITS = 128
 LABEL_BYTES = 16
 TREE_MESSAGE_BYTES: int = _native.ot.TREE_MESSAGE_BYTES
 FRESH_BYTES = COT_BITS * 4
 """The size of `fresh_cot.FreshCotSender.message`."""
-
-Message = bytes | bytearray | memoryview | np.ndarray
 
 
 def extension_bytes(count: int) -> int:
@@ -207,7 +205,7 @@ class CotSender(_Instance):
     def __init__(self, delta: bytes | SecretBytes, base_keys: np.ndarray, tree_message: Message) -> None:
         delta_bytes = _bytes_of(delta, "delta", (LABEL_BYTES,))
         keys = _bytes_of(base_keys, "base keys", (COT_BITS, LABEL_BYTES))
-        _check_message(tree_message, TREE_MESSAGE_BYTES, "tree message")
+        check_size(tree_message, TREE_MESSAGE_BYTES, "correlated OT: the tree message")
         super().__init__()
         self._delta = SecretBytes.copy_of(delta_bytes)
         _native.ot.puncture_trees(self._delta.array, keys, tree_message, self._leaves.array)
@@ -219,7 +217,7 @@ class CotSender(_Instance):
             PeerError: the message does not have `extension_bytes(count)` bytes.
             ValueError: the labels have another size, or the count is no multiple of 32.
         """
-        _check_message(message, extension_bytes(count), "extension message")
+        check_size(message, extension_bytes(count), "correlated OT: the extension message")
         _check_labels(out_zero_labels, count)
         first = self._take_chunks(count)
         _native.ot.extend_sender(
@@ -236,7 +234,7 @@ class CotSender(_Instance):
         Raises:
             PeerError: the message does not have `extension_bytes(count)` bytes.
         """
-        _check_message(message, extension_bytes(count), "extension message")
+        check_size(message, extension_bytes(count), "correlated OT: the extension message")
         return PostponedOts(partial(self._ots, message, count, self._take_chunks(count)))
 
     def _ots(self, message: Message, count: int, first_chunk: int) -> SenderOts:
@@ -283,12 +281,6 @@ def _bytes_of(data: bytes | SecretBytes | np.ndarray, what: str, shape: tuple[in
     if array.dtype != np.uint8 or array.shape != shape:
         raise ValueError(f"{what}: need uint8 of shape {shape}, got {array.dtype} of shape {array.shape}")
     return np.ascontiguousarray(array)
-
-
-def _check_message(message: Message, expected: int, what: str) -> None:
-    size = message.nbytes if isinstance(message, memoryview | np.ndarray) else len(message)
-    if size != expected:
-        raise PeerError(f"correlated OT: the {what} has {size} bytes, not {expected}")
 
 
 def _check_labels(labels: np.ndarray, count: int) -> None:

@@ -83,4 +83,4 @@ def window_law(options: ProtocolOptions) -> WindowLaw:
     return WindowLaw(options.mode, SIGN_DROP.of(options) if SIGN_DROP.applies(options.mode) else 0)
 
 
-WINDOW_MODES = tuple(Mode(name, words, window_law) for name, words in zip(MODES, _HELP, strict=True))
+WINDOW_MODES = tuple(Mode(name, text, window_law) for name, text in zip(MODES, _HELP, strict=True))

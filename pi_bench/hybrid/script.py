@@ -72,9 +72,9 @@ def hybrid_script(program: Program, options: ProtocolOptions, *, uses_tables: bo
     ['SEND', 'RECEIVE', 'SEND', 'RECEIVE']
     """
     plan = WorkPlan(program, options, uses_tables=uses_tables)
-    words = _TABLE_WORDS if uses_tables else _OFFLINE_WORDS
+    part_words = _TABLE_WORDS if uses_tables else _OFFLINE_WORDS
     key = Message(Party.CLIENT, NO_OP, "he", public_key_bytes(copy_keys=plan.needs_copy_keys))
-    return RunScript(_offline(plan, options), _online(plan), words, set_up=(key, *_BASE_OTS))
+    return RunScript(_offline(plan, options), _online(plan), part_words, set_up=(key, *_BASE_OTS))
 
 
 def predict_hybrid(

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pi_bench.page.parts import Fact, PageTable, Section
-from pi_bench.page.runs import LabeledRun, label_parts
-from pi_bench.report.documents.fields import Directions
+from pi_bench.page.runs import LabeledRun, by_link, label_parts
 from pi_bench.report.documents.latency import Distribution, Result
 from pi_bench.report.quantities import byte_count, counted, seconds, span_text, times_text
 
@@ -78,9 +77,9 @@ def _facts_of_one(result: Result) -> tuple[Fact, ...]:
         ),
         Fact(
             "sent",
-            byte_count(_both(result.online.bytes)),
+            byte_count(result.online.bytes.total),
             f"Online, in {counted(result.online.comm_round_count, 'communication round')}. "
-            f"Offline: {byte_count(_both(result.offline.bytes))}.",
+            f"Offline: {byte_count(result.offline.bytes.total)}.",
         ),
     )
 
@@ -130,9 +129,7 @@ def _right_words(runs: Sequence[LabeledRun]) -> str:
 
 def _latency_facts(runs: Sequence[LabeledRun]) -> list[Fact]:
     """States the fastest and the slowest run; on several links those of each, which no link compares."""
-    links: dict[str, list[LabeledRun]] = {}
-    for run in runs:
-        links.setdefault(run.result.link.name, []).append(run)
+    links = by_link(runs)
     ordered = {link: sorted(found, key=_median_s) for link, found in links.items()}
     if len(links) > 1:
         return [
@@ -170,14 +167,29 @@ _FIGURES = (
 
 
 def _table(runs: Sequence[LabeledRun]) -> PageTable:
-    """Returns one row per run. The settings stand first, except those that every label says already."""
+    """Returns one row per run. The settings come first, except those that every label says already.
+
+    A column in which all runs have one value is left out, and the title has the value.
+    """
     settings = {
         name: write
         for name, write in _SETTINGS.items()
         if not all({write(run), f"{name} {write(run)}"} & set(label_parts(run.label)) for run in runs)
     }
-    rows = tuple((run.label, *(write(run) for write in settings.values()), *_figures(run)) for run in runs)
-    return PageTable("Every run", ("run", *settings, *_FIGURES), rows)
+    columns = (*settings, *_FIGURES)
+    cells = [(*(write(run) for write in settings.values()), *_figures(run)) for run in runs]
+    shared = {
+        name: values[0]
+        for name, values in zip(columns, zip(*cells, strict=True), strict=True)
+        if len(runs) > 1 and len(set(values)) == 1
+    }
+    rows = tuple(
+        (run.label, *(cell for name, cell in zip(columns, row, strict=True) if name not in shared))
+        for run, row in zip(runs, cells, strict=True)
+    )
+    throughout = ", ".join(f"{name} {value}" for name, value in shared.items() if value != "-")
+    title = f"Every run. Throughout: {throughout}" if throughout else "Every run"
+    return PageTable(title, ("run", *(name for name in columns if name not in shared)), rows)
 
 
 def _figures(run: LabeledRun) -> tuple[str, ...]:
@@ -189,11 +201,7 @@ def _figures(run: LabeledRun) -> tuple[str, ...]:
         "-" if result.floor is None else times_text(result.floor.online.times_floor),
         seconds(result.offline.time_s),
         seconds(result.first_inference_s),
-        byte_count(_both(result.online.bytes)),
-        byte_count(_both(result.offline.bytes)),
+        byte_count(result.online.bytes.total),
+        byte_count(result.offline.bytes.total),
         f"{result.network.relu_count:,}",
     )
-
-
-def _both(sent: Directions) -> int:
-    return sent.client_to_server + sent.server_to_client

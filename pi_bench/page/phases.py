@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from pi_bench.metrics.statistics import summarize
 from pi_bench.page.parts import PageTable, Plot, Section
-from pi_bench.page.runs import LabeledRun
+from pi_bench.page.runs import LabeledRun, by_link
 from pi_bench.page.specs import Encoding, bars_of_runs, interval, layer, quantity, rounded, series, tooltip
 from pi_bench.page.theme import ALARM, SERIES
 from pi_bench.report.quantities import seconds, span_text
@@ -30,9 +31,9 @@ def section(runs: Sequence[LabeledRun]) -> Section:
             "Bars are medians of the timed runs. The black line is the interval of the median (confidence "
             "95 %), or the middle half of the runs where fewer than 6 were timed. The red tick is the floor: "
             "no whole run on that machine and link can be faster.",
-            "The two plots have different axes.",
+            "Each plot has an axis of its own.",
         ),
-        plots=(_plot(runs, "online"), _plot(runs, "offline")),
+        plots=plots_by_link(runs, _plot),
         missing=()
         if any(run.result.floor is not None for run in runs)
         else ("No floor is drawn: the results have no limits of the machine.",),
@@ -63,6 +64,27 @@ def floor_s(run: LabeledRun, phase: str) -> float | None:
     if floor is None:
         return None
     return floor.online.time_s if phase == "online" else floor.offline.time_s
+
+
+def plots_by_link(
+    runs: Sequence[LabeledRun], plot: Callable[[Sequence[LabeledRun], str], Plot]
+) -> tuple[Plot, ...]:
+    """Draws both phases, on several links once per link, because one axis has no room for all of them.
+
+    >>> plots_by_link([], lambda runs, phase: None)
+    ()
+    """
+    links = by_link(runs)
+    plots = []
+    for number, (link, found) in enumerate(links.items(), start=1):
+        for phase in ("online", "offline"):
+            drawn = plot(found, phase)
+            if len(links) > 1:
+                title = f"{drawn.title}, {link}"
+                table = replace(drawn.table, title=f"{drawn.table.title}, {link}")
+                drawn = replace(drawn, name=f"{drawn.name}-{number}", title=title, table=table)
+            plots.append(drawn)
+    return tuple(plots)
 
 
 def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from pi_bench.page.parts import PageTable, Plot, Section
+from pi_bench.page.phases import plots_by_link
 from pi_bench.page.runs import LabeledRun
 from pi_bench.page.specs import Encoding, bars_of_runs, layer, offset, quantity, rounded, series, tooltip
 from pi_bench.page.theme import SERIES
@@ -37,7 +38,7 @@ def section(runs: Sequence[LabeledRun]) -> Section:
             "Predictions come from the costs of single primitives and the link alone. They know nothing of "
             "the measured time.",
         ),
-        plots=(_plot(known, "online"), _plot(known, "offline")),
+        plots=plots_by_link(known, _plot),
         missing=(f"Without a prediction: {'; '.join(missing)}. {words}",) if missing else (),
     )
 

@@ -158,6 +158,30 @@ def _shortened(name: str, shared: str) -> str:
     return f"…{name[len(shared) :]}" if shared else name
 
 
+def by_link(runs: Sequence[LabeledRun]) -> dict[str, list[LabeledRun]]:
+    """Groups runs by the names of their links. Times on several links differ too much for one axis.
+
+    >>> by_link([])
+    {}
+    """
+    found: dict[str, list[LabeledRun]] = defaultdict(list)
+    for run in runs:
+        found[link_name(run.result)].append(run)
+    return dict(found)
+
+
+def without_link(run: LabeledRun) -> str:
+    """Returns the label of a run without the name of its link.
+
+    ```python
+    def settings_beside_the_link(runs: list[LabeledRun]) -> set[str]:
+        return {without_link(run) for run in runs}
+    ```
+    """
+    network, *settings = label_parts(run.label)
+    return _SEPARATOR.join([network, *(part for part in settings if part != link_name(run.result))])
+
+
 def link_name(result: Result) -> str:
     """Names the link of a run.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pi_bench.page.parts import PageTable, Plot, Section
-from pi_bench.page.runs import LabeledRun
+from pi_bench.page.runs import LabeledRun, without_link
 from pi_bench.page.specs import Encoding, bars_of_runs, layer, quantity, series, tooltip
 from pi_bench.report.documents.fields import Directions
 from pi_bench.report.quantities import byte_count, counted
@@ -21,11 +23,16 @@ def section(runs: Sequence[LabeledRun]) -> Section:
     """
     if not runs:
         return Section("bytes", "Bytes", missing=("No run is given.",))
+    distinct = _one_per_settings(runs)
+    links = ("Runs that differ in their link alone send the same bytes, and have one bar.",)
     return Section(
         "bytes",
         "Bytes",
-        words=("Bytes of payload per inference. The two plots have different axes.",),
-        plots=(_plot(runs, "online"), _plot(runs, "offline")),
+        words=(
+            "Bytes of payload per inference. The two plots have different axes.",
+            *(links if len(distinct) < len(runs) else ()),
+        ),
+        plots=(_plot(distinct, "online"), _plot(distinct, "offline")),
     )
 
 
@@ -39,6 +46,22 @@ def directions_of(run: LabeledRun, phase: str) -> dict[str, int]:
     """
     sent: Directions = run.result.online.bytes if phase == "online" else run.result.offline.bytes
     return dict(zip(_DIRECTIONS, (sent.client_to_server, sent.server_to_client), strict=True))
+
+
+def _one_per_settings(runs: Sequence[LabeledRun]) -> Sequence[LabeledRun]:
+    """Returns one run for all that differ in their link alone, if all of these send the same bytes."""
+    groups: dict[str, list[LabeledRun]] = defaultdict(list)
+    for run in runs:
+        groups[without_link(run)].append(run)
+    for alike in groups.values():
+        if any(_sent(run) != _sent(alike[0]) for run in alike):
+            return runs
+    return [replace(alike[0], label=label) for label, alike in groups.items()]
+
+
+def _sent(run: LabeledRun) -> tuple[Directions, Directions, float]:
+    online = run.result.online
+    return online.bytes, run.result.offline.bytes, online.comm_round_count
 
 
 def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:

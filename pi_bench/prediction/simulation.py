@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from pi_bench.channel.frame import HEADER_BYTES
-from pi_bench.channel.link import Link, Timeline
+from pi_bench.channel.link import ArrivalClock, Link
 from pi_bench.costs import LINK_UNITS, STREAMED, Costs
 from pi_bench.defaults import POLL_S
 from pi_bench.prediction.predicted_phase import PredictedPhase
@@ -90,8 +90,8 @@ class Simulation:
             for party, role in script.roles.items()
         }
         lines = {
-            Party.CLIENT: None if self._link is None else Timeline(self._link.up),
-            Party.SERVER: None if self._link is None else Timeline(self._link.down),
+            Party.CLIENT: None if self._link is None else ArrivalClock(self._link.up),
+            Party.SERVER: None if self._link is None else ArrivalClock(self._link.down),
         }
         moved = True
         while moved:
@@ -106,7 +106,7 @@ class Simulation:
         depth = max(client.depth_sent, client.depth_received, server.depth_sent, server.depth_received)
         return PredictedPhase(client.time_s, depth, {party: p.spans for party, p in parties.items()})
 
-    def _advance(self, state: _PartyState, other: _PartyState, line: Timeline | None) -> bool:
+    def _advance(self, state: _PartyState, other: _PartyState, line: ArrivalClock | None) -> bool:
         """Takes every action that is possible now. Tells whether there was one."""
         moved = False
         while True:
@@ -141,7 +141,9 @@ class Simulation:
         state.idle_s = 0.0
         return read_s
 
-    def _send(self, state: _PartyState, other: _PartyState, action: Action, line: Timeline | None) -> None:
+    def _send(
+        self, state: _PartyState, other: _PartyState, action: Action, line: ArrivalClock | None
+    ) -> None:
         unit_s, wire_bytes = self._costs.unit_s, HEADER_BYTES + action.byte_count
         copying_s = unit_s["message"] + wire_bytes * unit_s["byte sent"]
         started = state.time_s

@@ -26,8 +26,8 @@ Phase = Literal["online", "offline"]
 
 _TOP = 3
 _LAYERS = 3
-_PAYS = 0.97
-"""Mention an alternative only if it shortens the phase to at most this fraction of its time."""
+_WORTH_NAMING_FRACTION = 0.97
+"""An alternative is mentioned only if it shortens the phase to at most this fraction of its time."""
 
 _MINOR = 0.01
 """Causes below this fraction of a phase are not named."""
@@ -229,7 +229,7 @@ class _Writer:
         return [
             f"`{row.change}` would leave {_left(row, phase)}"
             for row in best
-            if _phase_s(row, phase) <= _PAYS * self._phases[phase].time_s
+            if _phase_s(row, phase) <= _WORTH_NAMING_FRACTION * self._phases[phase].time_s
         ]
 
     def _without_clamps(self, phase: Phase) -> list[str]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from pi_bench.report.documents.cautions import CAUTION_WORDS
-from pi_bench.report.documents.fields import Directions, Loopback
+from pi_bench.report.documents.fields import Loopback
 from pi_bench.report.documents.latency import Distribution, ProbedLink, Result
 from pi_bench.report.quantities import byte_count, counted, seconds, span_text
 from pi_bench.report.table_formats import Table, TableColumn
@@ -124,8 +124,8 @@ def result_row(result: Result) -> dict[str, Value]:
         "run_count": result.runs,
         **_online(result.online.latency_s),
         "offline_s": result.offline.time_s,
-        "online_bytes": _both(result.online.bytes),
-        "offline_bytes": _both(result.offline.bytes),
+        "online_bytes": result.online.bytes.total,
+        "offline_bytes": result.offline.bytes.total,
         "rounds": _whole(result.online.comm_round_count),
         "online_floor_s": None if floor is None else floor.online.time_s,
         "offline_floor_s": None if floor is None else floor.offline.time_s,
@@ -222,7 +222,3 @@ def _online(latency_s: Distribution) -> dict[str, Value]:
 def _whole(value: float) -> int | float:
     """Returns a whole number as an integer; a phase may end in the middle of a round."""
     return int(value) if value == int(value) else value
-
-
-def _both(directions: Directions) -> int:
-    return directions.client_to_server + directions.server_to_client

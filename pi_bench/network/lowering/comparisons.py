@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pi_bench.network.graph import AddNode, BatchNormNode, Node, ReluNode, ScaleNode
+from pi_bench.network.graph import AddNode, BatchNormNode, Node, ReluNode
 from pi_bench.network.lowering import reductions
 from pi_bench.network.lowering.activations import clamped
 from pi_bench.network.lowering.state import FxNode, Lowering, Translator, refuse
@@ -39,11 +39,13 @@ def _compared(lowering: Lowering, call: FxNode, given: dict[str, Any], *, larger
     other = lowering.value(call, second)
     if source.shape != other.shape:
         raise refuse(call, f"shapes {source.shape} and {other.shape} differ; compare tensors of equal shape")
-    excess = _rectified(lowering, call, _sum(lowering, call, source, _negated(lowering, call, other)))
+    excess = _rectified(
+        lowering, call, _sum(lowering, call, source, reductions.negated(lowering, call, other))
+    )
     if larger:
         lowering.values[call] = _sum(lowering, call, other, excess)
     else:
-        lowering.values[call] = _sum(lowering, call, source, _negated(lowering, call, excess))
+        lowering.values[call] = _sum(lowering, call, source, reductions.negated(lowering, call, excess))
 
 
 def bounded(lowering: Lowering, call: FxNode, source: Node, bound: np.ndarray, *, larger: bool) -> Node:
@@ -85,11 +87,6 @@ def _affine(lowering: Lowering, call: FxNode, source: Node, gain: float, shift: 
 
 def _sum(lowering: Lowering, call: FxNode, left: Node, right: Node) -> Node:
     return lowering.append(AddNode(lowering.name(call, "add"), (left.name, right.name), left.shape))
-
-
-def _negated(lowering: Lowering, call: FxNode, source: Node) -> Node:
-    name = lowering.name(call, "scale")
-    return lowering.append(ScaleNode(name, (source.name,), source.shape, -1.0, 0.0))
 
 
 def _rectified(lowering: Lowering, call: FxNode, source: Node) -> Node:

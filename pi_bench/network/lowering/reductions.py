@@ -60,7 +60,7 @@ def _over(lowering: Lowering, call: FxNode, source: Node, axes: Sequence[int], k
 def _pooled(lowering: Lowering, call: FxNode, plane: Node, kernel: Pair, kind: str) -> Node:
     shape = (plane.shape[0], plane.shape[1] // kernel[0], plane.shape[2] // kernel[1])
     if kind == "amin":
-        plane = _negated(lowering, call, plane)
+        plane = negated(lowering, call, plane)
     name = lowering.name(call, kind)
     pooled: Node = (
         MaxPoolNode(name, (plane.name,), shape, kernel, kernel, (0, 0))
@@ -70,10 +70,17 @@ def _pooled(lowering: Lowering, call: FxNode, plane: Node, kernel: Pair, kind: s
         )
     )
     lowering.append(pooled)
-    return _negated(lowering, call, pooled) if kind == "amin" else pooled
+    return negated(lowering, call, pooled) if kind == "amin" else pooled
 
 
-def _negated(lowering: Lowering, call: FxNode, source: Node) -> Node:
+def negated(lowering: Lowering, call: FxNode, source: Node) -> Node:
+    """Returns the node of -source, which a comparison needs as well.
+
+    >>> import torch
+    >>> call = torch.fx.Graph().call_function(torch.ops.aten.neg.default, ())
+    >>> negated(Lowering(sources={}), call, ReshapeNode("x", (), (2,))).factor
+    -1.0
+    """
     name = lowering.name(call, "scale")
     return lowering.append(ScaleNode(name, (source.name,), source.shape, -1.0, 0.0))
 

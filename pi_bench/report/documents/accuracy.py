@@ -13,18 +13,18 @@ from pi_bench.report.documents.fields import (
     Arguments,
     Count,
     Digest,
+    DocumentPart,
     Interrupted,
     Machine,
     NonNegative,
     Options,
-    Part,
     Percent,
     Positive,
     Weights,
 )
 
 
-class AnswerScores(Part, frozen=True, kw_only=True):
+class AnswerScores(DocumentPart, frozen=True, kw_only=True):
     """Scores the answers of one network to a number of images."""
 
     image_count: Positive
@@ -49,7 +49,7 @@ class ApproximatedScores(AnswerScores, frozen=True, kw_only=True):
     law: str
 
 
-class SameImages(Part, frozen=True, kw_only=True):
+class SameImages(DocumentPart, frozen=True, kw_only=True):
     """Scores the float and the integer network on the images of the private runs alone."""
 
     float: AnswerScores
@@ -66,7 +66,7 @@ class PrivateScores(AnswerScores, frozen=True, kw_only=True):
     failures: list[str]
 
 
-class Network(Part, frozen=True, kw_only=True):
+class ProgramIdentity(DocumentPart, frozen=True, kw_only=True):
     """Identifies the public program for one image."""
 
     name: str
@@ -75,7 +75,7 @@ class Network(Part, frozen=True, kw_only=True):
     weights: Weights
 
 
-class FixedPoint(Part, frozen=True, kw_only=True):
+class FixedPoint(DocumentPart, frozen=True, kw_only=True):
     """Repeats the fixed-point options that the network was compiled with."""
 
     weight_bits: int
@@ -84,7 +84,7 @@ class FixedPoint(Part, frozen=True, kw_only=True):
     per_channel: bool
 
 
-class Data(Part, frozen=True, kw_only=True):
+class Data(DocumentPart, frozen=True, kw_only=True):
     """Describes the images."""
 
     source: str
@@ -96,7 +96,7 @@ class Data(Part, frozen=True, kw_only=True):
     ]
 
 
-class LayerErrors(Part, frozen=True, kw_only=True):
+class LayerErrors(DocumentPart, frozen=True, kw_only=True):
     """Compares a layer's integer values with its float values."""
 
     name: str
@@ -119,7 +119,7 @@ class LayerErrors(Part, frozen=True, kw_only=True):
     ]
 
 
-class Remedy(Part, frozen=True, kw_only=True):
+class Remedy(DocumentPart, frozen=True, kw_only=True):
     """Measures the integer network with one more bit in one place or in all."""
 
     change: Annotated[str, Meta(description="the bit that is added, in words")]
@@ -132,7 +132,7 @@ class Remedy(Part, frozen=True, kw_only=True):
     ]
 
 
-class Remedies(Part, frozen=True, kw_only=True):
+class Remedies(DocumentPart, frozen=True, kw_only=True):
     """Compares one more bit in each of the layers that lose most, on some of the images."""
 
     image_count: Positive
@@ -140,7 +140,7 @@ class Remedies(Part, frozen=True, kw_only=True):
     remedies: Annotated[list[Remedy], Meta(description="the most effective one first")]
 
 
-class Accuracy(Part, frozen=True, kw_only=True):
+class Accuracy(DocumentPart, frozen=True, kw_only=True):
     """Scores the answers of the float, the integer and the private network to the same images.
 
     Images that a client refuses are left out of all three.
@@ -148,7 +148,7 @@ class Accuracy(Part, frozen=True, kw_only=True):
 
     schema_version: Annotated[Literal[2], VERSION_MEANING]
     interrupted: Interrupted
-    network: Network
+    network: ProgramIdentity
     protocol: str
     mode: Annotated[str, Meta(description="law of the integer and the private answers")]
     options: Options

@@ -9,16 +9,16 @@ from msgspec import Meta
 from pi_bench.report.documents.fields import (
     Arguments,
     Digest,
+    DocumentPart,
     Notes,
     Options,
-    Part,
     SchemaVersion,
     Seconds,
 )
 from pi_bench.report.documents.latency import Outputs
 
 
-class ServedAnswer(Part, frozen=True, kw_only=True):
+class ServedAnswer(DocumentPart, frozen=True, kw_only=True):
     """Holds the private answer of `pi-bench serve` to the input of one client."""
 
     schema_version: SchemaVersion

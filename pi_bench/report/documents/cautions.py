@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from pi_bench.report.documents.fields import Part
+from pi_bench.report.documents.fields import DocumentPart
 
 Code = Literal[
     "load",
@@ -36,7 +36,7 @@ CAUTION_WORDS: dict[str, str] = {
 """A few words for each code, for tables of many results."""
 
 
-class Caution(Part, frozen=True, kw_only=True):
+class Caution(DocumentPart, frozen=True, kw_only=True):
     """Describes one circumstance in a sentence that says what to do about it."""
 
     code: Annotated[Code, Meta(description="for programs; the text is for people")]

@@ -13,10 +13,10 @@ from pi_bench.report.documents.fields import (
     Count,
     Digest,
     Document,
+    DocumentPart,
     Interrupted,
     Machine,
     Options,
-    Part,
     Positive,
     SchemaVersion,
     Seconds,
@@ -31,14 +31,14 @@ CONFIDENCE = 0.99
 Verdict = Literal["faster", "slower", "no difference shown", "no verdict"]
 
 
-class SessionTimes(Part, frozen=True, kw_only=True):
+class SessionTimes(DocumentPart, frozen=True, kw_only=True):
     """Holds the timed runs of one session of the two parties, in order."""
 
     online_s: list[Seconds]
     offline_s: list[Seconds]
 
 
-class Side(Part, frozen=True, kw_only=True):
+class Side(DocumentPart, frozen=True, kw_only=True):
     """Describes one side of a comparison and keeps all of its samples."""
 
     name: Annotated[str, Meta(description="unique among the sides")]
@@ -63,7 +63,7 @@ class Side(Part, frozen=True, kw_only=True):
     input_count: Annotated[int, Meta(ge=1, description="inputs that one run answers together")] = 1
 
 
-class Ratio(Part, frozen=True, kw_only=True):
+class Ratio(DocumentPart, frozen=True, kw_only=True):
     """Compares a side with the first one."""
 
     side: str

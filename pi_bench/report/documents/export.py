@@ -7,10 +7,18 @@ from typing import Annotated
 from msgspec import Meta
 
 from pi_bench.report.documents.fidelity import FidelityOrNull, LayerBits
-from pi_bench.report.documents.fields import Arguments, Count, Digest, Part, SchemaVersion, Sizes, Weights
+from pi_bench.report.documents.fields import (
+    Arguments,
+    Count,
+    Digest,
+    DocumentPart,
+    SchemaVersion,
+    Sizes,
+    Weights,
+)
 
 
-class Export(Part, frozen=True, kw_only=True):
+class Export(DocumentPart, frozen=True, kw_only=True):
     """Describes a written model file: network, weights, calibration, bits and fidelity."""
 
     schema_version: SchemaVersion

@@ -6,12 +6,12 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from pi_bench.report.documents.fields import NonNegative, Part, Percent, Positive
+from pi_bench.report.documents.fields import DocumentPart, NonNegative, Percent, Positive
 
 Interval = Annotated[list[Percent], Meta(min_length=2, max_length=2, description="Wilson's interval of 95 %")]
 
 
-class FidelityGoal(Part, frozen=True, kw_only=True):
+class FidelityGoal(DocumentPart, frozen=True, kw_only=True):
     """Bounds that a user sets for the fidelity."""
 
     same_class_pct: Annotated[Percent, Meta(description="the least fraction of inputs with the same class")]
@@ -20,7 +20,7 @@ class FidelityGoal(Part, frozen=True, kw_only=True):
     ]
 
 
-class Fidelity(Part, frozen=True, kw_only=True):
+class Fidelity(DocumentPart, frozen=True, kw_only=True):
     """Compares the integer network with the float network on inputs of the exporter."""
 
     sample_count: Positive
@@ -60,7 +60,7 @@ FidelityOrNull = Annotated[
 ]
 
 
-class LayerBits(Part, frozen=True, kw_only=True):
+class LayerBits(DocumentPart, frozen=True, kw_only=True):
     """Holds the bits of the fixed point by layer."""
 
     activations: Annotated[
@@ -70,7 +70,7 @@ class LayerBits(Part, frozen=True, kw_only=True):
     weights: Annotated[dict[str, Positive], Meta(description="bits of signed weights by the layer's name")]
 
 
-class Quantization(Part, frozen=True, kw_only=True):
+class Quantization(DocumentPart, frozen=True, kw_only=True):
     """Tells how the float network became an integer network, besides the bits of its layers."""
 
     headroom_bits: Annotated[

@@ -59,11 +59,11 @@ Interrupted = Annotated[
 ]
 
 
-class Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class DocumentPart(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Is the base of every JSON object in a document: immutable, no unknown fields."""
 
 
-class Document(Part, frozen=True, kw_only=True):
+class Document(DocumentPart, frozen=True, kw_only=True):
     """Is the base of the results that programs get: `print` shows the text of the command, `repr` one line.
 
     ```python
@@ -95,14 +95,18 @@ class Document(Part, frozen=True, kw_only=True):
         return text_as_html(self.table())
 
 
-class Directions(Part, frozen=True, kw_only=True):
+class Directions(DocumentPart, frozen=True, kw_only=True):
     """Counts bytes per direction. Payload bytes exclude frame headers; wire bytes include them."""
 
     client_to_server: Count
     server_to_client: Count
 
+    @property
+    def total(self) -> int:
+        return self.client_to_server + self.server_to_client
 
-class Times(Part, frozen=True, kw_only=True):
+
+class Times(DocumentPart, frozen=True, kw_only=True):
     """Divides a party's time into computing, sending and waiting."""
 
     compute_s: Seconds
@@ -110,7 +114,7 @@ class Times(Part, frozen=True, kw_only=True):
     wait_s: Annotated[float, Meta(ge=0, description="inside receive, including the transfer")]
 
 
-class BothTimes(Part, frozen=True, kw_only=True):
+class BothTimes(DocumentPart, frozen=True, kw_only=True):
     """Holds the times of both parties and the bytes that they exchange."""
 
     client: Times
@@ -119,21 +123,21 @@ class BothTimes(Part, frozen=True, kw_only=True):
     wire_bytes: Directions
 
 
-class PerParty(Part, frozen=True, kw_only=True):
+class PerParty(DocumentPart, frozen=True, kw_only=True):
     """Holds one number of bytes per party."""
 
     client: Count
     server: Count
 
 
-class SecondsPerParty(Part, frozen=True, kw_only=True):
+class SecondsPerParty(DocumentPart, frozen=True, kw_only=True):
     """Holds one duration per party."""
 
     client: Seconds
     server: Seconds
 
 
-class Loopback(Part, frozen=True, kw_only=True, tag_field="kind", tag="loopback"):
+class Loopback(DocumentPart, frozen=True, kw_only=True, tag_field="kind", tag="loopback"):
     """Says that the parties talk over loopback, unshaped."""
 
     @property
@@ -142,7 +146,7 @@ class Loopback(Part, frozen=True, kw_only=True, tag_field="kind", tag="loopback"
         return "loopback"
 
 
-class Emulated(Part, frozen=True, kw_only=True, tag_field="kind", tag="emulated"):
+class Emulated(DocumentPart, frozen=True, kw_only=True, tag_field="kind", tag="emulated"):
     """Describes an emulated link as it was asked for."""
 
     name: str
@@ -151,7 +155,7 @@ class Emulated(Part, frozen=True, kw_only=True, tag_field="kind", tag="emulated"
     down_bits_per_s: Above0
 
 
-class MeasuredLink(Part, frozen=True, kw_only=True):
+class MeasuredLink(DocumentPart, frozen=True, kw_only=True):
     """Gives the delay and rates of a link, probed at the end of set-up."""
 
     rtt_s: Seconds
@@ -159,7 +163,7 @@ class MeasuredLink(Part, frozen=True, kw_only=True):
     down_bits_per_s: Above0
 
 
-class Machine(Part, frozen=True, kw_only=True):
+class Machine(DocumentPart, frozen=True, kw_only=True):
     """Describes the machine, the software and the time of a measurement."""
 
     time: Annotated[str, Meta(description="ISO 8601, with the offset from UTC")]
@@ -173,21 +177,21 @@ class Machine(Part, frozen=True, kw_only=True):
     commit: str | None
 
 
-class BeforeAfter(Part, frozen=True, kw_only=True):
+class BeforeAfter(DocumentPart, frozen=True, kw_only=True):
     """Compares one quantity before and after fusion."""
 
     before: NonNegative
     after: NonNegative
 
 
-class FusedOperator(Part, frozen=True, kw_only=True):
+class FusedOperator(DocumentPart, frozen=True, kw_only=True):
     """Names a linear operator and the model's weighted layers that it replaces."""
 
     name: str
     layers: list[str]
 
 
-class KeptValue(Part, frozen=True, kw_only=True):
+class KeptValue(DocumentPart, frozen=True, kw_only=True):
     """Names a value that stays although no ReLU follows it.
 
     The numbers tell by how much the linear part would grow if this value alone were dissolved too; null
@@ -199,14 +203,14 @@ class KeptValue(Part, frozen=True, kw_only=True):
     offline_bytes: float | None
 
 
-class FusionPrediction(Part, frozen=True, kw_only=True):
+class FusionPrediction(DocumentPart, frozen=True, kw_only=True):
     """Predicts the linear part before and after fusion, as the plan weighed it."""
 
     online_s: BeforeAfter
     offline_bytes: BeforeAfter
 
 
-class Fusion(Part, frozen=True, kw_only=True):
+class Fusion(DocumentPart, frozen=True, kw_only=True):
     """Tells which linear layers `--fuse` fused, and which it left apart."""
 
     operators: list[FusedOperator]

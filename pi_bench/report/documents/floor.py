@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from pi_bench.report.documents.fields import Above0, Count, NonNegative, Part, Positive, Seconds
+from pi_bench.report.documents.fields import Above0, Count, DocumentPart, NonNegative, Positive, Seconds
 
 WorkAmounts = Annotated[
     dict[str, NonNegative], Meta(description="amounts by the name of the machine's limit, such as AES blocks")
 ]
 
 
-class MeasuredLimits(Part, frozen=True, kw_only=True):
+class MeasuredLimits(DocumentPart, frozen=True, kw_only=True):
     """Holds the best rates of the machine, measured within minutes of the runs."""
 
     time: Annotated[str, Meta(description="when they were measured, in ISO 8601")]
@@ -30,7 +30,7 @@ class MeasuredLimits(Part, frozen=True, kw_only=True):
     ]
 
 
-class FloorTime(Part, frozen=True, kw_only=True):
+class FloorTime(DocumentPart, frozen=True, kw_only=True):
     """Holds a floor: the largest of the client's work, the server's work and the messages alone."""
 
     time_s: Seconds
@@ -50,7 +50,7 @@ class PhaseFloor(FloorTime, frozen=True, kw_only=True):
     server_work: WorkAmounts
 
 
-class LayerFloor(Part, frozen=True, kw_only=True):
+class LayerFloor(DocumentPart, frozen=True, kw_only=True):
     """Holds the floors of one operator's own work and messages. They do not add up to that of the phase."""
 
     id: Count
@@ -59,7 +59,7 @@ class LayerFloor(Part, frozen=True, kw_only=True):
     online: FloorTime
 
 
-class Floor(Part, frozen=True, kw_only=True):
+class Floor(DocumentPart, frozen=True, kw_only=True):
     """Holds the least time that an inference can take on this machine and link (docs/measuring.md)."""
 
     offline: PhaseFloor

@@ -15,10 +15,10 @@ from pi_bench.report.documents.fields import (
     Digest,
     Directions,
     Document,
+    DocumentPart,
     FusionOrNull,
     Notes,
     Options,
-    Part,
     Positive,
     UpperRelus,
     Weights,
@@ -28,7 +28,7 @@ from pi_bench.report.documents.predicted import ExplanationOrNull, PredictionOrN
 Resolution = Annotated[list[Positive], Meta(min_length=2, description="[height, width]; null for vectors")]
 
 
-class PredictedBytes(Part, frozen=True, kw_only=True):
+class PredictedBytes(DocumentPart, frozen=True, kw_only=True):
     """Predicts payload bytes per phase and per offline part, exactly."""
 
     offline: Directions
@@ -36,7 +36,7 @@ class PredictedBytes(Part, frozen=True, kw_only=True):
     online: Directions
 
 
-class Stage(Part, frozen=True, kw_only=True):
+class Stage(DocumentPart, frozen=True, kw_only=True):
     """Sums counts over a run of operators of equal resolution."""
 
     resolution: Resolution | None
@@ -46,7 +46,7 @@ class Stage(Part, frozen=True, kw_only=True):
     truncation_count: Count
 
 
-class Operator(Part, frozen=True, kw_only=True):
+class Operator(DocumentPart, frozen=True, kw_only=True):
     """Describes one operator of the program: shapes, fixed point, counts, predicted bytes."""
 
     id: Count

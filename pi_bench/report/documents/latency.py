@@ -18,6 +18,7 @@ from pi_bench.report.documents.fields import (
     Digest,
     Directions,
     Document,
+    DocumentPart,
     Emulated,
     FusionOrNull,
     Interrupted,
@@ -27,7 +28,6 @@ from pi_bench.report.documents.fields import (
     NonNegative,
     Notes,
     Options,
-    Part,
     PerParty,
     Seconds,
     SecondsPerParty,
@@ -51,7 +51,7 @@ Classes = Annotated[
 ]
 
 
-class NetworkCounts(Part, frozen=True, kw_only=True):
+class NetworkCounts(DocumentPart, frozen=True, kw_only=True):
     """Identifies the public program and counts the operations of one inference."""
 
     name: str
@@ -80,14 +80,16 @@ class ProbedLink(Emulated, frozen=True, kw_only=True, tag_field="kind", tag="emu
     measured: MeasuredLink
 
 
-class RealLink(Part, frozen=True, kw_only=True, tag_field="kind", tag="real"):
+class RealLink(DocumentPart, frozen=True, kw_only=True, tag_field="kind", tag="real"):
     """Describes the link between two machines as it was measured."""
 
-    name: Annotated[str, Meta(description="always real: nothing tells which machines it connects")]
+    name: Annotated[
+        str, Meta(description="always `real`; the result does not record which machines the link connects")
+    ]
     measured: MeasuredLink
 
 
-class SetUp(Part, frozen=True, kw_only=True):
+class SetUp(DocumentPart, frozen=True, kw_only=True):
     """Measures set-up on the client's clock: connection, handshake, keys and base OTs."""
 
     time_s: Seconds
@@ -96,7 +98,7 @@ class SetUp(Part, frozen=True, kw_only=True):
     wire_bytes: Directions
 
 
-class OfflinePhase(Part, frozen=True, kw_only=True):
+class OfflinePhase(DocumentPart, frozen=True, kw_only=True):
     """Measures the offline phase of one inference, until both parties have finished."""
 
     time_s: Annotated[float, Meta(ge=0, description="median over the timed runs")]
@@ -114,7 +116,7 @@ class OfflinePhase(Part, frozen=True, kw_only=True):
     parts: Parts
 
 
-class Distribution(Part, frozen=True, kw_only=True):
+class Distribution(DocumentPart, frozen=True, kw_only=True):
     """Summarizes samples: median, quartiles, extremes, spread, and the samples themselves."""
 
     median: Seconds
@@ -160,7 +162,7 @@ class MeasuredLayer(BothTimes, frozen=True, kw_only=True):
     comm_round_count: NonNegative
 
 
-class OnlinePhase(Part, frozen=True, kw_only=True):
+class OnlinePhase(DocumentPart, frozen=True, kw_only=True):
     """Measures the online phase, from float input to float logits in the client's memory."""
 
     latency_s: Distribution
@@ -171,7 +173,7 @@ class OnlinePhase(Part, frozen=True, kw_only=True):
     layers: list[MeasuredLayer]
 
 
-class BytesPerPhase(Part, frozen=True, kw_only=True):
+class BytesPerPhase(DocumentPart, frozen=True, kw_only=True):
     """Holds a party's bytes per phase."""
 
     set_up: Count
@@ -179,7 +181,7 @@ class BytesPerPhase(Part, frozen=True, kw_only=True):
     online: Count
 
 
-class SecondsPerPhase(Part, frozen=True, kw_only=True):
+class SecondsPerPhase(DocumentPart, frozen=True, kw_only=True):
     """Holds a party's seconds per phase."""
 
     set_up: Seconds
@@ -187,21 +189,21 @@ class SecondsPerPhase(Part, frozen=True, kw_only=True):
     online: Seconds
 
 
-class PeakMemory(Part, frozen=True, kw_only=True):
+class PeakMemory(DocumentPart, frozen=True, kw_only=True):
     """Holds the resident peak per party and phase, the largest over the runs."""
 
     client: BytesPerPhase
     server: BytesPerPhase
 
 
-class CpuTime(Part, frozen=True, kw_only=True):
+class CpuTime(DocumentPart, frozen=True, kw_only=True):
     """Holds the CPU time of all threads per party and phase."""
 
     client: SecondsPerPhase
     server: SecondsPerPhase
 
 
-class Outputs(Part, frozen=True, kw_only=True):
+class Outputs(DocumentPart, frozen=True, kw_only=True):
     """Holds the private answer."""
 
     logits: Annotated[list[Any], Meta(description="numbers; one list per sample where the batch is above 1")]
@@ -211,7 +213,7 @@ class Outputs(Part, frozen=True, kw_only=True):
     ]
 
 
-class Verification(Part, frozen=True, kw_only=True):
+class Verification(DocumentPart, frozen=True, kw_only=True):
     """Tells whether every activation of every run followed the law of its mode."""
 
     passed: bool
@@ -240,7 +242,7 @@ class Verification(Part, frozen=True, kw_only=True):
     ]
 
 
-class Cores(Part, frozen=True, kw_only=True):
+class Cores(DocumentPart, frozen=True, kw_only=True):
     """Lists the cores that each party is bound to."""
 
     client: list[Count]
@@ -261,7 +263,7 @@ class ServerMachine(Machine, frozen=True, kw_only=True):
     threads: Annotated[int, Meta(ge=0, description="threads of the server")]
 
 
-class ComparedLogits(Part, frozen=True, kw_only=True):
+class ComparedLogits(DocumentPart, frozen=True, kw_only=True):
     """Compares the answers of all timed runs with the logits that the user expects."""
 
     file: str
@@ -271,14 +273,14 @@ class ComparedLogits(Part, frozen=True, kw_only=True):
     compared_run_count: Count
 
 
-class Fractions(Part, frozen=True, kw_only=True):
+class Fractions(DocumentPart, frozen=True, kw_only=True):
     """Holds one part of a whole per party."""
 
     client: Annotated[float, Meta(ge=0, le=1)]
     server: Annotated[float, Meta(ge=0, le=1)]
 
 
-class TracedPhase(Part, frozen=True, kw_only=True):
+class TracedPhase(DocumentPart, frozen=True, kw_only=True):
     """Describes one phase of the traced inference."""
 
     time_s: Annotated[float, Meta(ge=0, description="seconds of this phase while it was traced")]
@@ -291,7 +293,7 @@ class TracedPhase(Part, frozen=True, kw_only=True):
     ]
 
 
-class TracedInference(Part, frozen=True, kw_only=True):
+class TracedInference(DocumentPart, frozen=True, kw_only=True):
     """Describes the trace of one more inference, which counts for no other figure."""
 
     file: Annotated[str, Meta(description="name of the trace file")]

@@ -10,16 +10,16 @@ from pi_bench.costs import LimitName
 from pi_bench.report.documents.cautions import Cautions
 from pi_bench.report.documents.fields import (
     Above0,
+    DocumentPart,
     Interrupted,
     Machine,
     NonNegative,
-    Part,
     Positive,
     SchemaVersion,
 )
 
 
-class MachineLimit(Part, frozen=True, kw_only=True):
+class MachineLimit(DocumentPart, frozen=True, kw_only=True):
     """Holds the best that this machine does in one respect, measured in this run."""
 
     name: LimitName
@@ -28,7 +28,7 @@ class MachineLimit(Part, frozen=True, kw_only=True):
     value: Annotated[float, Meta(gt=0, description="in `unit`, while so many threads share the work")]
 
 
-class UnitTime(Part, frozen=True, kw_only=True):
+class UnitTime(DocumentPart, frozen=True, kw_only=True):
     """Summarizes the seconds per unit."""
 
     median: Above0
@@ -39,14 +39,14 @@ class UnitTime(Part, frozen=True, kw_only=True):
     samples: Annotated[list[Above0], Meta(min_length=1)]
 
 
-class CaseLimit(Part, frozen=True, kw_only=True):
+class CaseLimit(DocumentPart, frozen=True, kw_only=True):
     """Holds the least time that a unit can take on this machine."""
 
     name: Annotated[LimitName, Meta(description="the part of the machine that takes longest")]
     unit_s: Above0
 
 
-class CaseResult(Part, frozen=True, kw_only=True):
+class CaseResult(DocumentPart, frozen=True, kw_only=True):
     """Measures one case of a primitive."""
 
     primitive: Annotated[
@@ -68,7 +68,7 @@ class CaseResult(Part, frozen=True, kw_only=True):
     ]
 
 
-class Micro(Part, frozen=True, kw_only=True):
+class Micro(DocumentPart, frozen=True, kw_only=True):
     """Seconds per unit of each primitive, and this machine's limits."""
 
     schema_version: SchemaVersion

@@ -10,10 +10,10 @@ from pi_bench.report.documents.fields import (
     BothTimes,
     Count,
     Directions,
+    DocumentPart,
     Emulated,
     Loopback,
     NonNegative,
-    Part,
     Seconds,
 )
 
@@ -26,14 +26,14 @@ class PredictedLayer(BothTimes, frozen=True, kw_only=True):
     comm_round_count: NonNegative
 
 
-class CostSource(Part, frozen=True, kw_only=True):
+class CostSource(DocumentPart, frozen=True, kw_only=True):
     """Names the machine whose primitive costs a prediction uses."""
 
     threads: Annotated[int, Meta(ge=1, description="threads per party")]
     machine: dict[str, str]
 
 
-class PredictedOffline(Part, frozen=True, kw_only=True):
+class PredictedOffline(DocumentPart, frozen=True, kw_only=True):
     """Predicts the offline phase, in total and by part."""
 
     time_s: Seconds
@@ -42,7 +42,7 @@ class PredictedOffline(Part, frozen=True, kw_only=True):
     parts: dict[str, BothTimes]
 
 
-class PredictedOnline(Part, frozen=True, kw_only=True):
+class PredictedOnline(DocumentPart, frozen=True, kw_only=True):
     """Predicts the online phase, in total and by operator."""
 
     latency_s: Seconds
@@ -53,14 +53,14 @@ class PredictedOnline(Part, frozen=True, kw_only=True):
     layers: list[PredictedLayer]
 
 
-class OverMeasured(Part, frozen=True, kw_only=True):
+class OverMeasured(DocumentPart, frozen=True, kw_only=True):
     """Divides predicted times by measured medians."""
 
     offline: NonNegative
     online: NonNegative
 
 
-class Prediction(Part, frozen=True, kw_only=True):
+class Prediction(DocumentPart, frozen=True, kw_only=True):
     """Predicts times and bytes from the measured costs of primitives, in the fields of a result."""
 
     link: Loopback | Emulated
@@ -75,7 +75,7 @@ class ComparedPrediction(Prediction, frozen=True, kw_only=True):
     over_measured: OverMeasured
 
 
-class BusyLayer(Part, frozen=True, kw_only=True):
+class BusyLayer(DocumentPart, frozen=True, kw_only=True):
     """Names a layer and how long parties and link are busy with it."""
 
     id: Count
@@ -90,7 +90,7 @@ class BusyLayer(Part, frozen=True, kw_only=True):
     ] = None
 
 
-class ExplainedCause(Part, frozen=True, kw_only=True):
+class ExplainedCause(DocumentPart, frozen=True, kw_only=True):
     """Gives the cost of one cause: the time that the phase would save without it."""
 
     cause: Annotated[str, Meta(description="rounds, relus, truncations, linear or multiplications")]
@@ -99,7 +99,7 @@ class ExplainedCause(Part, frozen=True, kw_only=True):
     layers: list[BusyLayer]
 
 
-class ExplainedPhase(Part, frozen=True, kw_only=True):
+class ExplainedPhase(DocumentPart, frozen=True, kw_only=True):
     """Explains one phase by its causes, the most expensive first."""
 
     time_s: Seconds
@@ -109,7 +109,7 @@ class ExplainedPhase(Part, frozen=True, kw_only=True):
     words: Annotated[dict[str, str], Meta(description="the work of the phase in words, by purpose")]
 
 
-class AlternativeRun(Part, frozen=True, kw_only=True):
+class AlternativeRun(DocumentPart, frozen=True, kw_only=True):
     """Predicts the same network under one other setting."""
 
     change: str
@@ -120,7 +120,7 @@ class AlternativeRun(Part, frozen=True, kw_only=True):
     helps: Annotated[list[str], Meta(description="purposes whose cost this setting is expected to reduce")]
 
 
-class ReluFraction(Part, frozen=True, kw_only=True):
+class ReluFraction(DocumentPart, frozen=True, kw_only=True):
     """Tells whether fewer ReLUs help: their fraction of the online latency."""
 
     fraction: float
@@ -129,7 +129,7 @@ class ReluFraction(Part, frozen=True, kw_only=True):
     line: str
 
 
-class Explanation(Part, frozen=True, kw_only=True):
+class Explanation(DocumentPart, frozen=True, kw_only=True):
     """Explains the largest predicted costs of each phase, and names the settings that would change them."""
 
     alternatives: list[AlternativeRun]

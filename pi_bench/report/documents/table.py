@@ -6,10 +6,10 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from pi_bench.report.documents.fields import Part, SchemaVersion
+from pi_bench.report.documents.fields import DocumentPart, SchemaVersion
 
 
-class TableDocument(Part, frozen=True, kw_only=True):
+class TableDocument(DocumentPart, frozen=True, kw_only=True):
     """Holds a table: one object per row, with the keys of the columns."""
 
     schema_version: SchemaVersion

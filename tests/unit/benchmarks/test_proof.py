@@ -21,7 +21,7 @@ def figures(network: Network, protocol: str = "delphi", **changes: object) -> di
     """A record of a result."""
     recipe = importlib.import_module("pi_bench.models").load_recipe(network.recipe)
     exported = measured_network.Exported(network, recipe, Path("model.pt"), None)
-    return measured_network.record(exported, result_of_a_run(protocol, **changes)) | {"busy": False}
+    return measured_network.record(exported, result_of_a_run(protocol, **changes))
 
 
 def result_of_a_run(protocol: str = "delphi", **changes: object) -> dict:
@@ -65,6 +65,7 @@ def result_of_a_run(protocol: str = "delphi", **changes: object) -> dict:
             "commit": "c0ffee",
             "time": "2026-01-02T03:04:05+00:00",
         },
+        "cautions": [],
     }
 
 
@@ -125,10 +126,10 @@ def test_masks_that_were_drawn_are_told() -> None:
 
 def test_rows_that_were_measured_beside_other_work_are_told() -> None:
     quiet = figures(ONE)
-    assert "other work" not in markdown([quiet])
-    lines = markdown([quiet, quiet | {"busy": True}]).splitlines()
+    assert "†" not in markdown([quiet])
+    lines = markdown([quiet, quiet | {"cautions": "load steal"}]).splitlines()
     assert [line.count("†") for line in lines if line.startswith("| ResNet18")] == [0, 1]
-    assert "other work at the same time" in lines[-1]
+    assert "other programs took processor time, the hypervisor took processor time" in lines[-1]
 
 
 def test_csv_has_a_column_for_each_figure() -> None:
@@ -151,7 +152,7 @@ def test_trained_masks_are_taken_where_a_search_left_them(
     monkeypatch.setattr(measured_network, "_pi_bench", pi_bench)
     network = next(network for network in NETWORKS if network.masks == 15_000)
     work, searched = tmp_path / "work", tmp_path / "snl"
-    drawn = measured_network.measure(measured_network.export(network, work, searched), "fss", busy=False)
+    drawn = measured_network.measure(measured_network.export(network, work, searched), "fss")
     assert drawn["masks"] == measured_network.DRAWN and drawn["relu_count"] == 15_000
     assert "kept_relus = 15000" in (work / f"{network.name}.toml").read_text()
 
@@ -161,7 +162,7 @@ def test_trained_masks_are_taken_where_a_search_left_them(
     recipe = (work / f"{network.name}.toml").read_text().replace("class_count = 100", "class_count = 10")
     (folder / "recipe.toml").write_text(recipe)
     commands.clear()
-    trained = measured_network.measure(measured_network.export(network, work, searched), "fss", busy=False)
+    trained = measured_network.measure(measured_network.export(network, work, searched), "fss")
     assert trained["masks"] == measured_network.TRAINED
     assert trained["parameter_count"] < drawn["parameter_count"]
     export, latency = commands
@@ -186,7 +187,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         folder.mkdir(exist_ok=True)
         return measured_network.Exported(network, None, folder / "model.pt", None)
 
-    def measure(exported: measured_network.Exported, protocol: str, busy: bool) -> dict:
+    def measure(exported: measured_network.Exported, protocol: str) -> dict:
         measured.append((exported.network.name, protocol))
         if exported.network is OTHER and protocol == "fss":
             raise measured_network.FailedRow("pi-bench latency: out of luck")

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from pi_bench.channel.link import LINKS, Link, Pace, Timeline
+from pi_bench.channel.link import LINKS, ArrivalClock, Link, Pace
 from pi_bench.errors import UsageError
 
 
@@ -61,21 +61,21 @@ def test_the_error_names_every_link() -> None:
 
 
 def test_an_idle_direction_takes_a_message_at_once() -> None:
-    timeline = Timeline(Pace(delay_s=0.02, bits_per_s=8e6))  # a byte a microsecond
-    assert timeline.arrival(1000, now=5.0) == pytest.approx(5.0 + 0.001 + 0.02)
-    assert timeline.arrival(500, now=9.0) == pytest.approx(9.0 + 0.0005 + 0.02)
+    clock = ArrivalClock(Pace(delay_s=0.02, bits_per_s=8e6))  # a byte a microsecond
+    assert clock.arrival(1000, now=5.0) == pytest.approx(5.0 + 0.001 + 0.02)
+    assert clock.arrival(500, now=9.0) == pytest.approx(9.0 + 0.0005 + 0.02)
 
 
 def test_messages_queue_for_the_rate_and_share_the_delay() -> None:
-    timeline = Timeline(Pace(delay_s=0.02, bits_per_s=8e6))
-    arrivals = [timeline.arrival(1000, now=1.0) for _ in range(5)]
+    clock = ArrivalClock(Pace(delay_s=0.02, bits_per_s=8e6))
+    arrivals = [clock.arrival(1000, now=1.0) for _ in range(5)]
     assert arrivals == pytest.approx([1.02 + 0.001 * k for k in range(1, 6)])
 
 
 def test_pieces_arrive_with_the_whole() -> None:
     """Cutting a message does not change when its last byte is there."""
     pace = Pace(delay_s=0.003, bits_per_s=1e9)
-    whole, cut = Timeline(pace), Timeline(pace)
+    whole, cut = ArrivalClock(pace), ArrivalClock(pace)
     last = [cut.arrival(pace.piece_bytes, now=2.0) for _ in range(64)][-1]
     assert last == pytest.approx(whole.arrival(64 * pace.piece_bytes, now=2.0))
 

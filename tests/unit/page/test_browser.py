@@ -56,7 +56,7 @@ def test_every_plot_is_drawn_with_one_mark_per_row_and_without_an_error(tmp_path
     assert {name: dict(found) for name, found in drawn.figures.items()} == {
         plot.name: {} if plot.name in waiting else dict(expected_marks(plot.spec)) for plot in plots
     }
-    assert sum(expected_marks(plots[0].spec).values()) == 36  # a bar, an interval and a floor per run
+    assert sum(expected_marks(plots[0].spec).values()) == 18  # a bar, an interval and a floor per run
 
 
 def test_an_address_with_the_name_of_a_plot_chooses_it(tmp_path: Path) -> None:

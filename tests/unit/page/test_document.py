@@ -84,10 +84,10 @@ def test_every_plot_has_a_table_and_a_text_alternative() -> None:
         assert len(re.findall(r'role="img" aria-label="[^"]{40,}"', figure)) == 1
 
 
-def test_a_figure_file_draws_every_run_in_light_colors() -> None:
+def test_a_figure_file_draws_the_runs_in_light_colors() -> None:
     plot = plots_of(sections_of(inputs_of(*several())))[0]
     content = dict(figure_files(plot))
-    assert content["online.pdf"].startswith(b"%PDF-") and content["online.png"].startswith(b"\x89PNG")
-    svg = content["online.svg"].decode()
+    assert content["online-1.pdf"].startswith(b"%PDF-") and content["online-1.png"].startswith(b"\x89PNG")
+    svg = content["online-1.svg"].decode()
     assert svg.startswith("<svg") and "var(--" not in svg and "NaN" not in svg
-    assert "57344 · fss · lan" in svg
+    assert "57344 · fss · loopback" in svg
