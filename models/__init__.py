@@ -24,6 +24,7 @@ Fewer ReLUs:
     senet, autorep                  SENet's budgets of layers and masks; AutoReP's quadratics of pixels
     safenet                         SAFENet's kinds of channels: ReLU, cubic, quadratic or linear
     planning                        which layers become quadratic, cubic or linear, and in which order
+    population                      DELPHI's population-based training of such plans
     pruning, filter_criteria, lfpc  filter pruning, with which SNL is compared, and its criteria
     published                       accuracies that papers publish
 """

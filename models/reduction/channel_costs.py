@@ -36,7 +36,7 @@ class ChannelCosts:
     """
 
     def __init__(self, plan: PlanCosts) -> None:
-        self._plan, self._rest = plan, plan.full()
+        self._plan, self._rest = plan, plan.cost({})
         self.of_kinds: dict[str, tuple[float, ...]] = {}
         for path, shape in plan.base.relu_shapes():
             gains = {"relu": 0.0} | {choice: plan.gain(path, choice) for choice in CHOICES}

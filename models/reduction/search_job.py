@@ -27,7 +27,7 @@ from .job_kind import Assignment
 from .search_work import KINDS
 from .training_job import data_of, locked, weights_digest
 
-Argument = Recipe | JobSettings | Path | Sequence[int] | Mapping[str, Any] | float | str
+Argument = Recipe | JobSettings | Path | Sequence[Any] | Mapping[str, Any] | float | str
 
 _DIGEST = "_sha256"
 

@@ -14,11 +14,13 @@ from ..linearization.descent import descend
 from ..linearization.descent_settings import DescentSettings
 from ..linearization.linearize import linearize, result_of
 from ..linearization.settings import LinearizationSettings
+from ..population.member import train_member
 from ..recipe_schema import parse_recipe
 from ..safenet.relaxation import relax_channels
 from ..safenet.settings import RelaxationSettings
 from ..senet.selection import select_masks
 from ..senet.settings import SelectionSettings
+from ..training import TrainingSettings
 from .job_kind import Assignment, JobKind
 from .merging_work import MERGING_FILE, merge_trained
 
@@ -66,6 +68,20 @@ def _sample_criteria(given: Assignment) -> dict[str, Any]:
 def _relax_channels(given: Assignment) -> dict[str, Any]:
     settings, costs, budget = RelaxationSettings.from_dict(given["settings"]), given["costs"], given["budget"]
     return relax_channels(given.recipe, given.data, settings, costs, budget, given.folder, **given.training)
+
+
+def _train_member(given: Assignment) -> dict[str, Any]:
+    first, end = given["epochs"]
+    return train_member(
+        given.recipe,
+        given.data,
+        TrainingSettings(**given["settings"]),
+        (first, end),
+        given.folder,
+        start=Path(given["start"]) if given["start"] else None,
+        lineage=given["lineage"],
+        **given.training,
+    )
 
 
 def _of_budgets(given: Assignment) -> dict[str, Any]:
@@ -124,6 +140,13 @@ KINDS = {
         identity=("recipe", "settings", "costs", "budget", "teacher_sha256"),
         work=_relax_channels,
         check=lambda result: (float(result["cost"]), dict(result["layers"])),
+    ),
+    "train-member": JobKind(
+        words="member of a population",
+        file="member.json",
+        identity=("recipe", "settings", "epochs", "lineage", "teacher_sha256"),
+        work=_train_member,
+        check=lambda result: (float(result["test_accuracy_pct"]), result["validation_accuracy_pct"]),
     ),
     "merge": JobKind(
         words="merging",

@@ -2,8 +2,8 @@
 
 Each ReLU layer becomes a weighted sum of all kinds in each channel. One Adam trains the weights of the
 network and of the kinds together, by cross-entropy, distillation from the network with all its ReLUs, and a
-penalty on the cost beyond the budget. The temperature of the softmax falls, so that the weights of a channel
-approach one kind.
+penalty on the distance of the expected cost from a wanted one, which falls to the budget. The temperature of
+the softmax falls, so that the weights of a channel approach one kind.
 
 checkpoint.pt    the state after the last epoch, to resume from
 log.csv          one line per epoch: temperature, cost, mean weight of the heaviest kind, loss
@@ -185,12 +185,13 @@ def _trained(
         rows = saved["rows"]
     log = EpochLog(folder, rows)
     watch = DivergenceWatch(batches.class_count, settings.learning_rate)
+    full_cost = sum(costs[site][0] * part.logits.shape[1] for site, part in parts.items())
     with range_penalty(module, settings.training) as ranges:
-        penalty = _penalty(parts, costs, budget, settings, ranges)
         while len(rows) < settings.epochs:
             begun, epoch = time.monotonic(), len(rows)
             progress(f"choosing kinds of channels, epoch {epoch + 1}", epoch, settings.epochs)
             _set_temperature(parts, settings.temperature_at(epoch))
+            wanted = settings.wanted_cost_at(epoch, full_cost, budget)
             loss = train_epoch(
                 module,
                 batches,
@@ -200,7 +201,7 @@ def _trained(
                 teacher=full,
                 watch=watch,
                 report=lambda done, count: None,
-                penalty=penalty,
+                penalty=_penalty(parts, costs, wanted, settings.cost_weight / full_cost, ranges),
             )
             heaviest = torch.cat([part.weights().detach().amax(dim=0).flatten() for part in parts.values()])
             rows.append(
@@ -239,16 +240,14 @@ def _optimizer(module: nn.Module, settings: RelaxationSettings) -> torch.optim.O
 def _penalty(
     parts: Mapping[str, RelaxedActivation],
     costs: Mapping[str, Sequence[float]],
-    budget: float,
-    settings: RelaxationSettings,
+    wanted: float,
+    weight: float,
     ranges: Callable[[], Tensor] | None,
 ) -> Callable[[], Tensor]:
-    """Returns the function for the penalty of a batch: cost beyond the budget, and large inputs."""
-    full = sum(costs[path][0] * part.logits.shape[1] for path, part in parts.items())
+    """Returns the function for the penalty of a batch: a cost other than the wanted one, and large inputs."""
 
     def penalty() -> Tensor:
-        beyond = (expected_cost(parts, costs) - budget).clamp_min(0) / full
-        total = settings.cost_weight * beyond
+        total = weight * (expected_cost(parts, costs) - wanted).abs()
         return total if ranges is None else total + ranges()
 
     return penalty

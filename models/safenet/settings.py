@@ -16,7 +16,8 @@ class RelaxationSettings(TrainedJobSettings):
         epochs: the number of epochs in which kinds are chosen. Adam trains the network and the choice
             together.
         choice_rate: the learning rate of the choice; `learning_rate` is that of the network.
-        cost_weight: the weight of the cost beyond the budget, as a fraction of the cost of the full network.
+        cost_weight: the weight of the distance of the expected cost from the wanted one. The distance is a
+            fraction of the cost of the full network.
         temperatures: the temperature of the softmax in the first epoch and in the last one, between which it
             falls linearly.
         least_fraction: a kind that fewer channels of a layer have is left out of that layer.
@@ -46,7 +47,7 @@ class RelaxationSettings(TrainedJobSettings):
         0,
         1e6,
         "--cost-weight",
-        "weight of the cost beyond the budget, as a fraction of the full network's cost",
+        "weight of the distance between expected and wanted cost, as a fraction of the full network's cost",
     )
     temperatures: tuple[float, float] = setting((1.0, 0.1), 1e-3, 1e3)
     least_fraction: float = setting(
@@ -61,6 +62,19 @@ class RelaxationSettings(TrainedJobSettings):
     def epoch_count(self) -> int:
         """The number of epochs of the training."""
         return self.epochs
+
+    def wanted_cost_at(self, epoch: int, full: float, budget: float) -> float:
+        """Returns the cost that an epoch, from 0, wants.
+
+        It falls linearly from the cost `full` of the full network to `budget`, in two thirds of the epochs. A
+        sudden penalty would remove ReLUs everywhere before the training can tell which ones matter.
+
+        >>> settings = RelaxationSettings(epochs=6)
+        >>> [settings.wanted_cost_at(epoch, 500.0, 100.0) for epoch in range(6)]
+        [400.0, 300.0, 200.0, 100.0, 100.0, 100.0]
+        """
+        falling = max(1, self.epochs * 2 // 3)
+        return max(budget, full + (budget - full) * (epoch + 1) / falling)
 
     def temperature_at(self, epoch: int) -> float:
         """Returns the temperature of an epoch, from 0."""

