@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from pi_bench.models.autorep.settings import ReplacementSettings
 from pi_bench.models.building import build
 from pi_bench.models.networks.masked_relu import kept_relu_count
 from pi_bench.models.reduction.autorep import AutorepSettings, autorep
+from pi_bench.models.reduction.time_budgets import TimeBudget
 from pi_bench.models.training import TrainingSettings
 from pi_bench.network.files.model_file import load_model
 
@@ -184,6 +186,24 @@ def test_nothing_is_done_twice_and_budgets_may_follow(replaced, base, autorep_se
     other = dataclasses.replace(autorep_settings.replacement, variant="paper")
     with pytest.raises(TrainingError, match="another search, with another replacement"):
         run(autorep, base, dataclasses.replace(autorep_settings, replacement=other), folder)
+
+
+def test_times_are_predicted_for_networks_with_quadratics(base, autorep_settings, tmp_path):
+    seen = []
+
+    class Times:
+        name = "online"
+
+        def of_recipe(self, recipe):
+            seen.append(recipe)
+            if recipe.polynomials:
+                raise Killed
+            return SimpleNamespace(of=lambda objective: 1.0)
+
+    timed = dataclasses.replace(autorep_settings, budgets=(TimeBudget.parse("5ms"),), objective=Times())
+    with pytest.raises(Killed):
+        run(autorep, base, timed, tmp_path)
+    assert seen == [base, replaced_recipe(base, 1)]
 
 
 def test_what_is_refused(base, autorep_settings, tmp_path):
