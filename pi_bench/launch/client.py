@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,11 +17,12 @@ import numpy as np
 
 from pi_bench.channel import Address
 from pi_bench.channel.link import Pace
-from pi_bench.errors import InputError, PeerError, PiBenchError, UsageError
+from pi_bench.errors import ConnectionFailedError, InputError, PeerError, PiBenchError, UsageError
 from pi_bench.launch.agreement import agree_with_server
 from pi_bench.network.program.codec import program_from_bytes
 from pi_bench.network.program.fixed_point import decode_output, encode_input
 from pi_bench.protocol import Preprocessing, ProtocolInfo, ShareTrace
+from pi_bench.protocol.preprocessing import require_ids
 from pi_bench.session import Phase, PhaseRecord, Session
 from pi_bench.session.commands import Command, receive_ready, send_command
 from pi_bench.session.handshake import Agreement, ClientRequirements
@@ -91,7 +93,11 @@ class Inference:
 
 
 class Client:
-    """Client of one connection. Errors and `close` burn preprocessing that was not used.
+    """Client of one connection.
+
+    An error or an interruption in `set_up`, `preprocess`, `infer` or `end` burns all preprocessing at once.
+    After it, the session accepts no further command. Only an input that `infer` refuses changes nothing.
+    `close` burns preprocessing that was not used.
 
     Raises:
         PeerError: the server offers options that its protocol does not have.
@@ -125,8 +131,10 @@ class Client:
         self.notes = info.notes_of(self.program, options)
         self._protocol = info.client(session, self.program, options, None)
         self._materials: deque[Preprocessing] = deque()
+        self._ahead = options.ahead
         self._preprocessed_count = 0
         self._inference_id = 0
+        self._failed = False
 
     @classmethod
     def connect(
@@ -167,7 +175,7 @@ class Client:
 
     @property
     def preprocessed_count(self) -> int:
-        """The number of inferences that were preprocessed in this session, used or not."""
+        """The number of inferences whose offline phase began in this session, used or not."""
         return self._preprocessed_count
 
     @property
@@ -177,7 +185,7 @@ class Client:
 
     def set_up(self) -> PhaseRecord:
         """Makes keys and base OTs with the server."""
-        with self.session.phase(Phase.SET_UP, 0) as records:
+        with self._burning_on_error(), self.session.phase(Phase.SET_UP, 0) as records:
             self._protocol.set_up()
             self.session.flush()
         return records[0]
@@ -195,18 +203,20 @@ class Client:
             trace: gets the client's shares of the first of these inferences. Those of the others are kept,
                 too, and `infer` returns them.
         """
-        self._burn()
-        first_id = self._preprocessed_count + 1
-        self.session.trace = trace
-        started = time.perf_counter()
-        send_command(self.session, Command.PREPROCESS, first_id)
-        with self.session.phase(Phase.OFFLINE, first_id) as records:
-            self._materials.extend(self._protocol.preprocess_ahead(first_id))
-            self.session.flush()
-        self._preprocessed_count += len(self._materials)
-        receive_ready(self.session)
-        time_s = time.perf_counter() - started
-        count = len(self._materials)
+        with self._burning_on_error():
+            self._burn()
+            first_id = self._preprocessed_count + 1
+            self._preprocessed_count += self._ahead  # before the phase: an id that began never begins again
+            self.session.trace = trace
+            started = time.perf_counter()
+            send_command(self.session, Command.PREPROCESS, first_id)
+            with self.session.phase(Phase.OFFLINE, first_id) as records:
+                self._materials.extend(self._protocol.preprocess_ahead(first_id))
+                require_ids(self._materials, first_id, self._ahead)
+                self.session.flush()
+            receive_ready(self.session)
+            time_s = time.perf_counter() - started
+        count = self._ahead
         record = records[0].per_inference(count)
         return OfflineReport(time_s / count, record, self._materials[0].storage_bytes, count)
 
@@ -233,32 +243,34 @@ class Client:
         Raises:
             InputError: the input does not fit. Nothing was sent.
             PeerError: the server breaks the protocol, or the connection changed a message.
-            ConnectionFailedError: the server is lost or silent.
+            ConnectionFailedError: the server is lost or silent, or the session failed before.
         """
+        self._require_no_failure()
         if not self._materials:
             raise RuntimeError("preprocess comes before infer")
         self.require_input(inputs)  # refused before anything is used up
-        material = self._materials.popleft()
-        self._inference_id = material.inference_id
-        self.session.trace = material.trace or self.session.trace
-        try:
-            asked = time.perf_counter()
-            send_command(self.session, Command.INFER, self._inference_id)
-            receive_ready(self.session)
-            material_load_s = time.perf_counter() - asked
-            with self.session.phase(Phase.ONLINE, self._inference_id) as records:
-                started = time.perf_counter()
-                with self.session.step(self.program.input.id):
-                    encoded = encode_input(self.program, inputs)
-                output = self._protocol.infer(material, encoded)
-                assert output is not None
-                with self.session.step(self.program.output.id):
-                    logits = decode_output(self.program, output)
-                latency_s = time.perf_counter() - started
-                self.session.flush()
-        finally:
-            material.burn()
-        compare_checksums(self.session)
+        with self._burning_on_error():
+            material = self._materials.popleft()
+            self._inference_id = material.inference_id
+            self.session.trace = material.trace or self.session.trace
+            try:
+                asked = time.perf_counter()
+                send_command(self.session, Command.INFER, self._inference_id)
+                receive_ready(self.session)
+                material_load_s = time.perf_counter() - asked
+                with self.session.phase(Phase.ONLINE, self._inference_id) as records:
+                    started = time.perf_counter()
+                    with self.session.step(self.program.input.id):
+                        encoded = encode_input(self.program, inputs)
+                    output = self._protocol.infer(material, encoded)
+                    assert output is not None
+                    with self.session.step(self.program.output.id):
+                        logits = decode_output(self.program, output)
+                    latency_s = time.perf_counter() - started
+                    self.session.flush()
+            finally:
+                material.burn()
+            compare_checksums(self.session)
         shares = {} if self.session.trace is None else self.session.trace.arrays
         return Inference(OnlineReport(material_load_s, latency_s, records[0]), output, logits, shares)
 
@@ -269,9 +281,10 @@ class Client:
             PeerError: a message was changed, or the server breaks the protocol.
             ConnectionFailedError: the server is lost or silent.
         """
-        send_command(self.session, Command.END, self._preprocessed_count)
-        compare_checksums(self.session)
-        self.session.flush()
+        with self._burning_on_error():
+            send_command(self.session, Command.END, self._preprocessed_count)
+            compare_checksums(self.session)
+            self.session.flush()
 
     def __enter__(self) -> Self:
         return self
@@ -288,6 +301,23 @@ class Client:
         self._burn()
         self._protocol.close()
         self.session.close()
+
+    @contextmanager
+    def _burning_on_error(self) -> Iterator[None]:
+        """Ends the use of the session with the first error or interruption in it."""
+        self._require_no_failure()
+        try:
+            yield
+        except BaseException:
+            self._failed = True
+            self._burn()
+            raise
+
+    def _require_no_failure(self) -> None:
+        if self._failed:
+            raise ConnectionFailedError(
+                "this session failed before, and its preprocessing is burned; connect again"
+            )
 
     def _burn(self) -> None:
         while self._materials:

@@ -15,6 +15,7 @@ from pi_bench.launch.measurement_responder import MeasurementResponder, Measurin
 from pi_bench.network.program import Program, Weights
 from pi_bench.network.program.codec import program_digest, program_to_bytes
 from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolInfo, ProtocolOptions, ShareTrace
+from pi_bench.protocol.preprocessing import require_ids
 from pi_bench.session import Phase, PhaseRecord, Session
 from pi_bench.session.clock import answer_clock_as_server
 from pi_bench.session.commands import Command, receive_command, send_ready
@@ -205,7 +206,8 @@ class _ClientSession:
         self._tracing = tracing
         self._materials: deque[Preprocessing] = deque()
         self._offline: ServerReport | None = None
-        self._last_id = 0  # of the inferences that were preprocessed
+        self._ahead = protocol.options.ahead
+        self._last_id = 0  # of the inferences whose offline phase began
         self._used_id = 0  # of the last inference that ran
         self.inference_count = 0
 
@@ -219,14 +221,15 @@ class _ClientSession:
         if inference_id != self._last_id + 1:
             raise PeerError(f"the client asked for inference {inference_id} after {self._last_id}")
         self.burn()
+        self._last_id += self._ahead  # before the phase: an id that began never begins again
         self._session.trace = self._new_trace()
         with self._session.phase(Phase.OFFLINE, inference_id) as records:
             self._materials.extend(self._protocol.preprocess_ahead(inference_id))
+            require_ids(self._materials, inference_id, self._ahead)
             self._session.flush()
-        count = len(self._materials)
-        self._last_id += count
         send_ready(self._session)
-        self._offline = ServerReport(records[0].per_inference(count), self._materials[0].storage_bytes)
+        record = records[0].per_inference(self._ahead)
+        self._offline = ServerReport(record, self._materials[0].storage_bytes)
         self._report(self._offline)
 
     def infer(self, inference_id: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol as StructuralType
 
 import numpy as np
@@ -90,3 +90,21 @@ class Preprocessing:
         secrets, self._secrets = self._secrets, ()
         for secret in secrets:
             secret.close()
+
+
+def require_ids(materials: Iterable[Preprocessing], first_id: int, count: int) -> None:
+    """Refuses other materials than one for each of `count` inferences, in the order of their ids.
+
+    With a missing or repeated id, the two parties could use material of different inferences.
+
+    >>> require_ids([Preprocessing("toy", 4, {}), Preprocessing("toy", 5, {})], first_id=4, count=2)
+    >>> require_ids([Preprocessing("toy", 4, {})], first_id=4, count=2)
+    Traceback (most recent call last):
+    RuntimeError: the offline phase gave material of the inferences [4], not of [4, 5]
+
+    Raises:
+        RuntimeError: the protocol made other materials.
+    """
+    found, expected = [one.inference_id for one in materials], list(range(first_id, first_id + count))
+    if found != expected:
+        raise RuntimeError(f"the offline phase gave material of the inferences {found}, not of {expected}")

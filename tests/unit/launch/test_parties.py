@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import MagicMock, Mock
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from pi_bench.channel import Address, listen
 from pi_bench.channel.tcp import accept, local_address
 from pi_bench.errors import ConnectionFailedError, InputError, PeerError, PreprocessingSpentError
 from pi_bench.launch.client import Client
-from pi_bench.launch.server import Server, ServerReport
+from pi_bench.launch.server import Server, ServerReport, _ClientSession
 from pi_bench.network.compiler import compile_graph
 from pi_bench.network.execution.reference import run_reference
 from pi_bench.network.graph import Graph
@@ -277,20 +278,110 @@ def test_material_is_neither_repeated_nor_foreign(
 
 
 def test_a_lost_connection_burns_all_material_of_a_phase(hall_ahead: Hall, tiny_input: np.ndarray) -> None:
-    kept = []
+    """At once, and not only when the client closes. The session accepts no further command."""
 
     def action(client: Client) -> None:
         client.set_up()
         client.preprocess()
-        kept.extend(client._materials)
+        kept = list(client._materials)
         client.infer(tiny_input)
         client.session.channel.close()
-        with pytest.raises(ConnectionFailedError):
+        with pytest.raises(ConnectionFailedError, match="connection"):
             client.infer(tiny_input)
+        assert [material.spent for material in kept] == [True] * 3
+        for command in (client.preprocess, client.end, lambda: client.infer(tiny_input)):
+            with pytest.raises(ConnectionFailedError, match="this session failed before"):
+                command()
 
     hall_ahead.visit(action)
     assert isinstance(hall_ahead.outcome, ConnectionFailedError)
-    assert [material.spent for material in kept] == [True] * 3
+
+
+@pytest.mark.parametrize("step", ["preprocess_ahead", "flush", "receive_ready"])
+def test_a_failed_phase_burns_its_material_and_its_ids(
+    hall_ahead: Hall, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No id that began may begin again: its pads and tweaks would be the same."""
+    made: list[Preprocessing] = []
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def action(client: Client) -> None:
+        client.set_up()
+        preprocess_ahead = client._protocol.preprocess_ahead
+
+        def recorded(first_id: int) -> list[Preprocessing]:
+            made.extend(materials := preprocess_ahead(first_id))
+            if step == "preprocess_ahead":
+                for material in materials:
+                    material.burn()
+                fail()
+            return materials
+
+        monkeypatch.setattr(client._protocol, "preprocess_ahead", recorded)
+        if step == "flush":
+            monkeypatch.setattr(client.session, "flush", fail)
+        elif step == "receive_ready":
+            monkeypatch.setattr("pi_bench.launch.client.receive_ready", fail)
+        with pytest.raises(KeyboardInterrupt):
+            client.preprocess()
+        assert client.preprocessed_count == 3
+        assert not client.ready_count
+        assert [material.spent for material in made] == [True] * 3
+        with pytest.raises(ConnectionFailedError, match="this session failed before"):
+            client.preprocess()
+
+    hall_ahead.visit(action)
+    assert len(made) == 3
+
+
+def shifted(materials: list[Preprocessing]) -> None:
+    for material in materials:
+        material.inference_id += 1
+
+
+@pytest.mark.parametrize("party", ["client", "server"])
+@pytest.mark.parametrize("change", [list.reverse, list.pop, shifted])
+def test_a_protocol_cannot_give_material_of_other_ids(
+    hall_ahead: Hall,
+    party: str,
+    change: Callable[[list[Preprocessing]], Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[Preprocessing] = []
+    kind = getattr(hall_ahead.server._info, party)
+    preprocess_ahead = kind.preprocess_ahead
+
+    def changed(own: PartyProtocol, first_id: int) -> list[Preprocessing]:
+        materials: list[Preprocessing] = preprocess_ahead(own, first_id)
+        change(materials)
+        made.extend(materials)
+        return materials
+
+    monkeypatch.setattr(kind, "preprocess_ahead", changed)
+
+    def action(client: Client) -> None:
+        client.set_up()
+        expected = RuntimeError if party == "client" else PeerError
+        with pytest.raises(expected, match="gave material" if party == "client" else "internal error"):
+            client.preprocess()
+
+    hall_ahead.visit(action)
+    assert made
+    assert all(material.spent for material in made)
+    if party == "server":
+        assert isinstance(hall_ahead.outcome, RuntimeError)
+
+
+def test_the_server_counts_the_ids_of_a_failed_phase() -> None:
+    protocol, session = Mock(options=Mock(ahead=3)), MagicMock()
+    protocol.preprocess_ahead.side_effect = ConnectionFailedError("lost")
+    client = _ClientSession(session, protocol, Mock(), False, Mock())
+    with pytest.raises(ConnectionFailedError):
+        client.preprocess(1)
+    with pytest.raises(PeerError, match="asked for inference 1 after 3"):
+        client.preprocess(1)
 
 
 def test_material_that_is_left_over_is_burned_by_the_next_phase(
