@@ -11,6 +11,7 @@ job serves all inferences that an offline phase prepares: their masks are packed
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -18,6 +19,7 @@ from functools import lru_cache
 import numpy as np
 
 from pi_bench.crypto.he import HE_PLANS, LinearPlan, LinearShape
+from pi_bench.errors import ModelError
 from pi_bench.hybrid.kernel_taps import Taps, dense_kernel, whole_kernel
 from pi_bench.network.execution.shares import add_term, apply_local
 from pi_bench.network.program import Convolution, LinearTerm, LocalOp, Shape, Weighted
@@ -234,17 +236,21 @@ def _part(shape: LinearShape, groups: int, count: int) -> LinearShape:
 def _cheapest_split(shape: LinearShape, groups: int, weight_bits: int, objective: str, ahead: int) -> int:
     """Returns the number of groups per job that costs the fewest bytes on the wire.
 
-    If two numbers cost the same, the smaller one wins, since it has fewer products.
+    If two numbers cost the same, the smaller one wins, since it has fewer products. A number whose products
+    the encryption cannot hold is left out. If it can hold none, 1 is returned, whose plan raises the error.
     """
 
-    def wire_bytes(count: int) -> int:
+    def wire_bytes(count: int) -> float:
         whole, rest = divmod(groups, count)
         plans = [(whole, count), (1, rest)] if rest else [(whole, count)]
-        return sum(  # without the released coefficients, which are the same for every split
-            times * plan.layout.wire_bytes(plan.geometry)
-            for times, size in plans
-            for plan in (product_plan(_part(shape, groups, size), weight_bits, objective, ahead),)
-        )
+        try:
+            return sum(  # without the released coefficients, which are the same for every split
+                times * plan.layout.wire_bytes(plan.geometry)
+                for times, size in plans
+                for plan in (product_plan(_part(shape, groups, size), weight_bits, objective, ahead),)
+            )
+        except ModelError:
+            return math.inf
 
     counts = [1]
     best = wire_bytes(1)
@@ -255,6 +261,6 @@ def _cheapest_split(shape: LinearShape, groups: int, weight_bits: int, objective
         cost = wire_bytes(count)
         if cost < best:
             best, cheapest = cost, count
-        elif cost > 4 * best:
+        elif 4 * best < cost < math.inf:
             break
     return cheapest

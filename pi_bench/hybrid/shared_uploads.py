@@ -6,7 +6,8 @@ Then the client encrypts the value once. A shortcut that reads every second row 
 operator counts as a convolution with a stride.
 
 Sharing is decided by the prices of layouts (`pi_bench.crypto.he.layout`), from public shapes alone. Both
-parties decide alike.
+parties decide alike. The program comes from the peer and may have many readers of one value. So each term is
+tried with few others, and the time for planning grows linearly with the number of terms.
 """
 
 from __future__ import annotations
@@ -19,6 +20,15 @@ from pi_bench.errors import ModelError
 from pi_bench.hybrid.kernel_taps import Taps, taps_within
 from pi_bench.hybrid.products import ProductJob, ProductPart, product_jobs, product_plan
 from pi_bench.network.program import LocalOp, Program, Shape, Subsample
+
+_MAX_TRIES = 8
+"""Bounds the products of one source that a later term is tried with: the first ones that are not full."""
+
+_MAX_PARTS = 8
+"""Bounds the terms of one product."""
+
+SHARING_LIMITS = (_MAX_TRIES, _MAX_PARTS)
+"""The numbers besides prices that decide which terms share an upload."""
 
 
 def program_products(program: Program, objective: str, ahead: int = 1) -> list[ProductJob]:
@@ -36,13 +46,22 @@ def program_products(program: Program, objective: str, ahead: int = 1) -> list[P
         ModelError: the encryption cannot hold an operator.
     """
     found: list[ProductJob] = []
+    open_places: dict[int, list[int]] = {}  # of the products that may get more parts, by their source
     for job in _separate(program, objective, ahead):
-        for place, earlier in enumerate(found):
-            both = _shared(earlier, job, program.weight_bits, objective, ahead)
+        if job.parts[0].weighted.groups > 1:  # it cannot share
+            found.append(job)
+            continue
+        places = open_places.setdefault(job.source, [])
+        for place in places:
+            both = _shared(found[place], job, program.weight_bits, objective, ahead)
             if both is not None:
                 found[place] = both
+                if len(both.parts) == _MAX_PARTS:
+                    places.remove(place)
                 break
         else:
+            if len(places) < _MAX_TRIES:
+                places.append(len(found))
             found.append(job)
     return [replace(job, number=number) for number, job in enumerate(found)]
 
@@ -57,9 +76,10 @@ def _separate(program: Program, objective: str, ahead: int) -> Iterator[ProductJ
 def _shared(
     earlier: ProductJob, later: ProductJob, weight_bits: int, objective: str, ahead: int
 ) -> ProductJob | None:
-    """Returns the product of the parts of both jobs. None: they are not one product, or it costs more."""
-    if earlier.source != later.source or any(job.parts[0].weighted.groups > 1 for job in (earlier, later)):
-        return None
+    """Returns the product of the parts of both jobs, which read the same value and have no groups.
+
+    None means that they are not one product, or that it costs more.
+    """
     taps = _taps(later, earlier)
     if taps is not None:
         outer, parts = earlier, (*earlier.parts, *_moved(later.parts, taps))

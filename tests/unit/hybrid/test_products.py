@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pi_bench.crypto.he import HeClient, HeServer
-from pi_bench.hybrid.products import ProductJob, product_jobs
+from pi_bench.errors import ModelError
+from pi_bench.hybrid.products import ProductJob, linear_shape, product_jobs, product_plan
 from pi_bench.network.execution.reference import linear_reference
 from pi_bench.network.program import Convolution, FullyConnected, LinearOp, LinearTerm, Weighted
 
@@ -90,3 +91,18 @@ def test_several_groups_share_polynomials_where_that_is_cheaper() -> None:
     sent = sum(job.plan.upload_bytes + job.plan.response_bytes for job in jobs)
     alone = jobs_of(depthwise(1, 4))[1][0].plan
     assert 12 * sent < 512 * (alone.upload_bytes + alone.response_bytes)
+
+
+def test_a_split_that_the_encryption_cannot_hold_is_left_out() -> None:
+    """With many inferences, all groups together may exceed the bound of a product, and parts of them not."""
+    weighted = depthwise(512, 224)
+    _, jobs = jobs_of(weighted, ahead=16)
+    with pytest.raises(ModelError, match="MiB"):
+        product_plan(linear_shape(weighted), 6, "compute", ahead=16)
+    covered = [part.first_group + i for job in jobs for part in job.parts for i in range(part.group_count)]
+    assert covered == list(range(weighted.groups))
+
+
+def test_an_operator_without_any_split_is_refused() -> None:
+    with pytest.raises(ModelError, match="MiB"):
+        jobs_of(depthwise(2, 2700), ahead=16)

@@ -12,6 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from pi_bench.crypto.he import HE_PLANS, HeClient, HeServer, LinearShape, parameters
+from pi_bench.hybrid import shared_uploads
 from pi_bench.hybrid.kernel_taps import dense_kernel, taps_within
 from pi_bench.hybrid.products import ProductJob
 from pi_bench.hybrid.shared_uploads import program_products
@@ -158,6 +159,49 @@ def test_jobs_are_numbered_after_sharing() -> None:
     jobs = program_products(program, "bytes")
     assert [job.number for job in jobs] == [0, 1]
     assert [[part.op_id for part in job.parts] for job in jobs] == [[1, 2], [3]]
+
+
+def chained(program: Program) -> Program:
+    """The same readers, each of the value before it."""
+    ops = [
+        dataclasses.replace(op, terms=(dataclasses.replace(op.terms[0], source=op.id - 1),))
+        if isinstance(op, LinearOp)
+        else op
+        for op in program.ops
+    ]
+    return dataclasses.replace(program, ops=tuple(ops))
+
+
+SAME, GROUPED = conv("a", 4, kernel=1, stride=1), conv("a", 4, kernel=1, stride=1, groups=2)
+WITHOUT_TAPS = [conv("a", 4, kernel=1, stride=1), conv("b", 4, kernel=3, stride=2, pad=1)]
+
+
+@pytest.mark.parametrize(
+    ("program", "most"),
+    [
+        pytest.param(chained(program_of(*[SAME] * 60)), 0, id="other sources"),
+        pytest.param(program_of(*[GROUPED] * 60), 0, id="groups"),
+        pytest.param(program_of(*WITHOUT_TAPS * 30), 60 * 8, id="one source"),
+    ],
+)
+def test_planning_tries_few_pairs(program: Program, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program of the peer cannot make the number of tries grow with the square of its terms."""
+    tries = 0
+
+    def counted(*args):
+        nonlocal tries
+        tries += 1
+
+    monkeypatch.setattr(shared_uploads, "_shared", counted)
+    assert len(program_products(program, "compute")) >= 60
+    assert tries <= most
+
+
+def test_a_product_has_at_most_eight_parts() -> None:
+    heads = [FullyConnected(f"head{n}", (2, 40), (2, 3)) for n in range(20)]
+    jobs = program_products(program_of(*heads), "compute")
+    assert [len(job.parts) for job in jobs] == [8, 8, 4]
+    assert [part.op_id for job in jobs for part in job.parts] == list(range(1, 21))
 
 
 SMALL = st.integers(1, 3)
