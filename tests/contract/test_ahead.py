@@ -7,8 +7,9 @@ import itertools
 import numpy as np
 import pytest
 
+from pi_bench.crypto.he import HeClient
 from pi_bench.errors import ConnectionFailedError, PeerError, PreprocessingSpentError
-from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
+from pi_bench.protocol import Party, Preprocessing, ProtocolInfo, ProtocolOptions
 from pi_bench.registry import find_protocol
 from pi_bench.testing import TwoParties
 from tests.contract.conftest import leave, sending_other
@@ -101,6 +102,59 @@ def test_a_failure_within_a_phase_wipes_the_secrets_of_every_inference(
         with pytest.raises(ConnectionFailedError):
             run(secure_protocol, program, weights, inputs[:1], options, sending_other(victim, sent, leave))
         assert made and all(secret.closed for secret in made), f"after {sent} messages of the {victim}"
+
+
+@pytest.mark.parametrize("victim", list(Party))
+def test_a_failure_after_a_phase_burns_the_materials_that_were_made(
+    secure_protocol, victim, small_network, monkeypatch
+) -> None:
+    """The third material of the victim cannot be made. The memory of all three is given back."""
+    program, weights, _ = small_network
+    made = made_secrets(monkeypatch)
+
+    def failing(name: str, inference_id: int, arrays: dict, *secrets: object) -> Preprocessing:
+        party = Party.CLIENT if "output_share" in arrays else Party.SERVER
+        if (party, inference_id) == (victim, AHEAD - 1):
+            raise MemoryError
+        return Preprocessing(name, inference_id, arrays, *secrets)
+
+    monkeypatch.setattr("pi_bench.hybrid.parties.party.Preprocessing", failing)
+    with TwoParties(secure_protocol, program, weights, ahead_of(secure_protocol)) as parties:
+        with pytest.raises(MemoryError):
+            parties.preprocess()
+        assert len(parties._sides[victim]._pool._free) == AHEAD
+    assert made
+    assert all(secret.closed for secret in made)
+
+
+def test_one_inference_cannot_be_prepared_where_a_phase_is_for_several(
+    secure_protocol, small_network
+) -> None:
+    """`preprocess` would return one of the materials, or fail after it has sent them all."""
+    program, weights, _ = small_network
+    with TwoParties(secure_protocol, program, weights, ahead_of(secure_protocol)) as parties:
+        for side in parties._sides.values():
+            with pytest.raises(AssertionError, match="preprocess_ahead is for several"):
+                side.preprocess(0)
+
+
+@pytest.mark.parametrize("ahead", [1, 2])
+def test_copies_of_masks_are_wiped_after_encryption_and_masks_are_not(
+    secure_protocol, ahead, small_network, run, monkeypatch
+) -> None:
+    """A product of several inferences encrypts a copy of all their masks."""
+    program, weights, inputs = small_network
+    encrypt, operands = HeClient.encrypt, []
+
+    def recorded(client, plan, r, *rest):
+        operands.append(r)
+        return encrypt(client, plan, r, *rest)
+
+    monkeypatch.setattr(HeClient, "encrypt", recorded)
+    (outcome,) = run(secure_protocol, program, weights, inputs[:1], ahead_of(secure_protocol, None, ahead))
+    _check_law(program, weights, outcome, secure_protocol.law(ahead_of(secure_protocol)), inputs[0])
+    kept = [bool(operand.any()) for operand in operands]
+    assert any(kept) == (ahead == 1), "a single mask is encrypted where it lies"
 
 
 @pytest.mark.parametrize("victim", list(Party))

@@ -209,7 +209,8 @@ class Garbler:
     >>> def server(session):
     ...     keys, arena = server_set_up(session), Arena(plan, Party.SERVER)
     ...     with Garbler(session, keys, arena, inference_id=0, threads=1) as garbler:
-    ...         return garbler.keep()
+    ...         garbler.keep()
+    ...         return garbler.secrets
     >>> _, (delta, label_seed) = run_sub_protocol(client_set_up, server)
     >>> int(delta.array[0] & 1), label_seed.array.size
     (1, 16)
@@ -249,10 +250,14 @@ class Garbler:
     def __exit__(self, *_: object) -> None:
         self._on_exit.close()
 
-    def keep(self) -> list[SecretBytes]:
-        """Returns the locked memory of delta and the label seed, which the caller must close now."""
-        self._kept.pop_all()
+    @property
+    def secrets(self) -> list[SecretBytes]:
+        """The locked memory of delta and the label seed."""
         return [self.seeds.delta, self.seeds.label_seed]
+
+    def keep(self) -> None:
+        """Leaves the secrets open at the end. From now on, the caller must close them."""
+        self._kept.pop_all()
 
     def send_seeds(self) -> None:
         """Sends the hash seed, and begins the label OTs with a fresh delta."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -26,6 +26,18 @@ from pi_bench.protocol import (
     SessionLike,
     ShareTrace,
 )
+
+
+@contextlib.contextmanager
+def _burned_on_error() -> Iterator[list[Preprocessing]]:
+    """Gathers the materials of a phase. After an error, those that were made are burned."""
+    materials: list[Preprocessing] = []
+    try:
+        yield materials
+    except BaseException:
+        for material in materials:
+            material.burn()
+        raise
 
 
 class HybridClient(PartyProtocol):
@@ -64,7 +76,8 @@ class HybridClient(PartyProtocol):
         )
 
     def preprocess(self, inference_id: int) -> Preprocessing:
-        """Prepares one inference, where an offline phase is for one."""
+        """Prepares one inference. With more inferences per offline phase, use `preprocess_ahead`."""
+        assert self._plan.ahead == 1, "preprocess_ahead is for several inferences"
         (material,) = self.preprocess_ahead(inference_id)
         return material
 
@@ -84,15 +97,16 @@ class HybridClient(PartyProtocol):
                 first_id,
                 self.options.threads,
             ).run()
-        materials = []
-        for number, (lease, own, (arrays, values)) in enumerate(zip(leases, masks, found, strict=True)):
-            arrays |= {f"mask:{op_id}": mask for op_id, mask in own.items()}
-            arrays |= {f"mask:{op.left}": values[op.left] for op in self.program.multiply_ops}
-            arrays["output_share"] = values[self.program.output.source]
-            material = Preprocessing(self.name, first_id + number, arrays, [lease])
-            if self.session.trace is not None:
-                material.trace = self._traced(ShareTrace() if number else self.session.trace, values, own)
-            materials.append(material)
+            materials = on_error.enter_context(_burned_on_error())
+            for number, (lease, own, (arrays, values)) in enumerate(zip(leases, masks, found, strict=True)):
+                arrays |= {f"mask:{op_id}": mask for op_id, mask in own.items()}
+                arrays |= {f"mask:{op.left}": values[op.left] for op in self.program.multiply_ops}
+                arrays["output_share"] = values[self.program.output.source]
+                material = Preprocessing(self.name, first_id + number, arrays, [lease])
+                materials.append(material)
+                if self.session.trace is not None:
+                    trace = ShareTrace() if number else self.session.trace
+                    material.trace = self._traced(trace, values, own)
         return materials
 
     def _traced(
@@ -168,7 +182,8 @@ class HybridServer(PartyProtocol):
         )
 
     def preprocess(self, inference_id: int) -> Preprocessing:
-        """Prepares one inference, where an offline phase is for one."""
+        """Prepares one inference. With more inferences per offline phase, use `preprocess_ahead`."""
+        assert self._prepared.plan.ahead == 1, "preprocess_ahead is for several inferences"
         (material,) = self.preprocess_ahead(inference_id)
         return material
 
@@ -196,10 +211,12 @@ class HybridServer(PartyProtocol):
                 leases,
                 threads,
             )
-            return [
-                Preprocessing(self.name, inference_id, arrays, [*garbler.keep(), lease])
-                for inference_id, arrays, garbler, lease in zip(ids, found, garblers, leases, strict=True)
-            ]
+            materials = on_exit.enter_context(_burned_on_error())
+            for inference_id, arrays, garbler, lease in zip(ids, found, garblers, leases, strict=True):
+                materials.append(Preprocessing(self.name, inference_id, arrays, [*garbler.secrets, lease]))
+            for garbler in garblers:  # now the materials own the secrets
+                garbler.keep()
+        return materials
 
     def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
         """Computes the linear layers and encodes every activation. Returns None."""

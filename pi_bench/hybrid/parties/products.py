@@ -96,8 +96,14 @@ class ClientProducts:
         """Sends the encrypted masks of all inferences."""
         job = exchange.job
         with self._session.step(job.op_id, "he"):
-            operand = job.operand([known[job.source] for known in self.known])
-            self._session.send(self._he.encrypt(job.plan, operand, self._threads))
+            values = [known[job.source] for known in self.known]
+            operand = job.operand(values)
+            try:
+                upload = self._he.encrypt(job.plan, operand, self._threads)
+            finally:
+                if not any(np.may_share_memory(operand, value) for value in values):
+                    operand.fill(0)  # a copy of the masks, which are still needed themselves
+            self._session.send(upload)
 
     def accept(self, exchange: Product) -> None:
         """Receives a product. If it is the last one of a value, the value becomes known."""
