@@ -186,6 +186,6 @@ def _why_not_locked(code: int, mapped: int) -> str:
     if code in (errno.ENOMEM, errno.EAGAIN, errno.EPERM):
         return (
             f"cannot lock {mapped} bytes of memory for keys: the limit on locked memory is {limit} bytes; "
-            "raise it (ulimit -l, or LimitMEMLOCK= of the service) to at least 262144"
+            "raise it (ulimit -l, or LimitMEMLOCK= of the service) to at least 1048576"
         )
     return f"cannot lock memory for keys: {os.strerror(code)}"

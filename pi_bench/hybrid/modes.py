@@ -8,6 +8,7 @@ from pi_bench.arithmetic.activation_law import WindowLaw
 from pi_bench.arithmetic.law import MODES, RING_BITS, TRUNCATED_SIGN
 from pi_bench.crypto.he import HE_PLANS, prices_hash
 from pi_bench.hybrid.ot_construction import CONSTRUCTIONS, SOFTSPOKEN, OtConstruction
+from pi_bench.hybrid.shared_uploads import SHARING_LIMITS
 from pi_bench.network.program import Program
 from pi_bench.protocol.options import Mode, Option, ProtocolOptions
 
@@ -44,7 +45,7 @@ OT = Option[str](
     default=SOFTSPOKEN.name,
     metavar="NAME",
 )
-CONSTANTS = (("prices of encrypted products", prices_hash()),)
+CONSTANTS = (("prices of encrypted products", prices_hash(SHARING_LIMITS)),)
 """The constants of `ProtocolInfo.constants` that decide how both parties pack products."""
 
 _HELP = (

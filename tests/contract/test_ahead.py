@@ -7,12 +7,13 @@ import itertools
 import numpy as np
 import pytest
 
-from pi_bench.crypto.he import HeClient
+from pi_bench.crypto.he import HE_PLANS, HeClient
 from pi_bench.errors import ConnectionFailedError, PeerError, PreprocessingSpentError
+from pi_bench.hybrid.shared_uploads import program_products
 from pi_bench.protocol import Party, Preprocessing, ProtocolInfo, ProtocolOptions
 from pi_bench.registry import find_protocol
 from pi_bench.testing import TwoParties
-from tests.contract.conftest import leave, sending_other
+from tests.contract.conftest import compiled, leave, sending_other
 from tests.contract.test_agreement import _check_law
 from tests.contract.test_messages import _of
 from tests.contract.test_one_time import made_secrets
@@ -43,6 +44,17 @@ def test_the_largest_number_of_inferences(name, small_network, run) -> None:
     outcomes = run(info, program, weights, [inputs[i % 3] for i in range(16)], options)
     for i, outcome in enumerate(outcomes):
         _check_law(program, weights, outcome, info.law(options), inputs[i % 3])
+
+
+@pytest.mark.parametrize("plan", HE_PLANS)
+def test_batches_of_several_inferences_share_uploads(secure_protocol, plan, run) -> None:
+    """The images of every inference, and the weights of two terms, are in one product."""
+    program, weights, inputs = compiled(batch=2)
+    options = secure_protocol.configure("exact", {"he_plan": plan}, ahead=AHEAD)
+    (shared,) = (job for job in program_products(program, plan, AHEAD) if len(job.parts) > 1)
+    assert shared.plan.in_shape[0] == 2 * AHEAD
+    for encoded, outcome in zip(inputs, run(secure_protocol, program, weights, inputs, options), strict=True):
+        _check_law(program, weights, outcome, secure_protocol.law(options), encoded)
 
 
 def test_an_inference_takes_fewer_bytes_offline_and_as_many_online(secure_protocol, network) -> None:

@@ -55,18 +55,28 @@ _COPIES = {
 """The numbers of copies that have keys, by the slots."""
 
 
-def prices_hash() -> str:
+def prices_hash(more: tuple[int, ...] = ()) -> str:
     """Hashes all numbers by which layouts are chosen: the prices, and the sizes that they are multiplied by.
 
+    It hashes also the limits by which a plan is refused, since these decide whether two products become one.
     Two builds with the same hash choose the same layout for a shape, as long as they list the same layouts.
 
-    >>> len(prices_hash())
-    16
+    Args:
+        more: numbers of the caller that decide the same.
+
+    >>> len(prices_hash()), prices_hash() == prices_hash((8,))
+    (16, False)
     """
     sizes = (DEGREE, MIN_RUN, parameters.CIPHERTEXT_BYTES, parameters.PACKED_POLY_BYTES)
-    limits = (parameters.MAX_INPUT_POLYS, _MAX_JOINED_PRODUCTS)
+    limits = (parameters.MAX_INPUT_POLYS, _MAX_JOINED_PRODUCTS, parameters.MAX_WIRE_BYTES, *more)
+    noise = (
+        parameters.FLOOD_BITS,
+        parameters.BINOMIAL_BITS,
+        parameters.SIMULATION_BITS,
+        parameters.FAILURE_BITS,
+    )
     copies = sorted(_COPIES.items())
-    text = repr((sorted(_PRICES.items()), sizes, limits, copies))
+    text = repr((sorted(_PRICES.items()), sizes, limits, noise, copies))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

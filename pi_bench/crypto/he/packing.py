@@ -43,9 +43,6 @@ from pi_bench.crypto.he.parameters import DEGREE, WeightBound
 from pi_bench.errors import ModelError
 from pi_bench.shape import Shape
 
-_MAX_WIRE_BYTES = 1 << 32
-"""Bounds one operator: shapes come from the peer, and small ones can need a polynomial per output row."""
-
 
 @dataclass(frozen=True)
 class LinearPlan:
@@ -141,10 +138,10 @@ class LinearPlan:
         parameters.require_noise(weights, plan.released_count, name)
         parameters.require_join(layout.per_answer, weights, name)
         wire_bytes = layout.wire_bytes(geometry)
-        if wire_bytes > _MAX_WIRE_BYTES:
+        if wire_bytes > parameters.MAX_WIRE_BYTES:
             raise ModelError(
-                f"{name}: its polynomials take {wire_bytes >> 20} MiB, at most {_MAX_WIRE_BYTES >> 20} are "
-                "allowed; use a smaller batch or input, or fewer inferences --ahead"
+                f"{name}: its polynomials take {wire_bytes >> 20} MiB, at most "
+                f"{parameters.MAX_WIRE_BYTES >> 20} are allowed; use a smaller batch or input, or fewer inferences --ahead"
             )
         return plan
 

@@ -26,6 +26,9 @@ COPY_KEYS: int = _native.he.COPY_KEYS
 COPY_KEYS_BYTES: int = COPY_KEYS * _native.he.COPY_KEY_BYTES
 MAX_INPUT_POLYS: int = _native.he.MAX_PRODUCTS - 1  # one more product is the encryption of zero
 
+MAX_WIRE_BYTES = 1 << 32
+"""Bounds one operator: shapes come from the peer, and small ones can need a polynomial per output row."""
+
 SIMULATION_BITS = 50
 """A response of one linear operator is within 2**-SIMULATION_BITS of a simulated one."""
 

@@ -12,7 +12,7 @@ import pytest
 
 from pi_bench.crypto.he import HE_PLANS, LinearPlan, LinearShape, parameters
 from pi_bench.crypto.he.geometry import Geometry
-from pi_bench.crypto.he.layout import Layout
+from pi_bench.crypto.he.layout import Layout, prices_hash
 from pi_bench.errors import ModelError
 
 
@@ -245,3 +245,14 @@ def test_small_shapes_that_take_many_polynomials_are_refused(
     weighted = convolution(batch, *channels, size, kernel, (1, 1), (0, 0, 0, 0))
     with pytest.raises(ModelError, match="polynomials take"):
         LinearPlan.of(weighted, 10)
+
+
+@pytest.mark.parametrize(
+    "limit",
+    ["MAX_WIRE_BYTES", "FLOOD_BITS", "BINOMIAL_BITS", "SIMULATION_BITS", "FAILURE_BITS", "MAX_INPUT_POLYS"],
+)
+def test_the_hash_of_prices_covers_the_limits_of_plans(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A limit decides whether two products become one. Parties with other limits must not meet."""
+    before = prices_hash()
+    monkeypatch.setattr(parameters, limit, getattr(parameters, limit) - 1)
+    assert prices_hash() != before
