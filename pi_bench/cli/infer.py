@@ -49,6 +49,13 @@ def add_parser(subparsers: Any) -> None:
     requirements = parser.add_argument_group("requirements on the server (default: none)")
     requirements.add_argument("--protocol", help="fail unless the server runs this protocol")
     requirements.add_argument("--mode", help="fail unless the server runs this mode")
+    requirements.add_argument(
+        "--max-ahead",
+        type=arguments.positive_int,
+        metavar="N",
+        help="fail if the server prepares more than N inferences per offline phase; this command uses one, "
+        "but computes and keeps all of them",
+    )
     measuring_options.add_options(requirements, "infer", "requirements")
     measuring_options.add_options(parser, "infer", "measuring")
     parser.set_defaults(run=run)
@@ -91,7 +98,7 @@ def run(parsed: argparse.Namespace) -> int:
         writable(getattr(parsed, name), parsed)
     inputs = load_input(Path(parsed.input))
     warn_of_instruction_set(require_isa())
-    requirements = ClientRequirements(parsed.protocol, parsed.mode, parsed.expect_digest)
+    requirements = ClientRequirements(parsed.protocol, parsed.mode, parsed.expect_digest, parsed.max_ahead)
 
     def waiting() -> None:
         print(

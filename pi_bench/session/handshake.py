@@ -85,6 +85,8 @@ class ClientRequirements:
     """Holds the requirements of the client. None accepts whatever the server offers.
 
     `digest` has the first hex digits of the digest, or all. The command line requires enough of them.
+    `max_ahead` bounds the inferences that one offline phase prepares, since the client computes and keeps the
+    material of all of them. The client checks it when it has the offer, and the server is not told.
 
     >>> ClientRequirements(mode="exact").require("toy", "windowed", "00ff")
     Traceback (most recent call last):
@@ -94,6 +96,23 @@ class ClientRequirements:
     protocol: str | None = None
     mode: str | None = None
     digest: str | None = None
+    max_ahead: int | None = None
+
+    def require_ahead(self, ahead: int) -> None:
+        """Refuses an offer of offline phases for more inferences than `max_ahead`.
+
+        >>> ClientRequirements(max_ahead=1).require_ahead(16)
+        Traceback (most recent call last):
+        pi_bench.errors.PeerError: the server prepares 16 inferences per offline phase (--ahead), and the ...
+
+        Raises:
+            PeerError: the server prepares more inferences.
+        """
+        if self.max_ahead is not None and ahead > self.max_ahead:
+            raise PeerError(
+                f"the server prepares {ahead} inferences per offline phase (--ahead), and the client accepts "
+                f"at most {self.max_ahead} (--max-ahead); raise this number, or ask for another server"
+            )
 
     def require(self, protocol: str, mode: str, digest: str) -> None:
         """Compares an offer with the requirements.
@@ -190,6 +209,7 @@ def greet_as_client(
         protocol, mode, digest = (_text(offer, name) for name in ("protocol", "mode", "digest"))
         options, ahead, constants = _options(offer), _ahead(offer), _constants(offer)
         requirements.require(protocol, mode, digest)
+        requirements.require_ahead(ahead)
         program = bytes(channel.receive_bounded(_header(1, 0), MAX_PROGRAM_BYTES, HANDSHAKE_TIMEOUT_S))
         found = digest_of(program)
         if found != digest:
@@ -217,9 +237,8 @@ def greet_as_server(channel: Channel, offer: Offer) -> Agreement:
     nonce = secrets.token_bytes(_NONCE_BYTES)
     with _AbortOnError(channel):
         hello = _receive(channel, 0, HELLO_TIMEOUT_S, _HELLO_END)
-        requirements = ClientRequirements(
-            *(_optional_text(hello, name) for name in ("protocol", "mode", "digest"))
-        )
+        protocol, mode, digest = (_optional_text(hello, name) for name in ("protocol", "mode", "digest"))
+        requirements = ClientRequirements(protocol, mode, digest)
         requirements.require(offer.protocol, offer.mode, offer.digest)
         _send(
             channel,

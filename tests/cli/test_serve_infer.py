@@ -24,6 +24,7 @@ import numpy as np
 import pytest
 
 from pi_bench.channel import Address
+from pi_bench.errors import PeerError
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import outputs
 from pi_bench.report.documents import schema_of
@@ -147,6 +148,14 @@ def test_a_batch_has_numbered_images_and_the_answer_is_said_to_be_unverified(
     assert server.line() == "each offline phase prepares 3 inferences"
     unused = "this client leaves 2 inferences of the offline phase unused"
     assert unused in answer["notes"] and unused in run.stdout
+    assert infer(server, input_file, "--max-ahead", "3").returncode == 0
+    refused = infer(server, input_file, "--max-ahead", "2")
+    assert refused.returncode == PeerError.exit_code
+    assert (
+        "prepares 3 inferences per offline phase (--ahead), and the client accepts at most 2"
+        in refused.stderr
+    )
+    assert len(refused.stderr.splitlines()) == 1
 
 
 def test_bad_clients_cost_nobody_else(serving: Callable[..., Serving], input_file: Path) -> None:

@@ -141,7 +141,8 @@ class LinearPlan:
         if wire_bytes > parameters.MAX_WIRE_BYTES:
             raise ModelError(
                 f"{name}: its polynomials take {wire_bytes >> 20} MiB, at most "
-                f"{parameters.MAX_WIRE_BYTES >> 20} are allowed; use a smaller batch or input, or fewer inferences --ahead"
+                f"{parameters.MAX_WIRE_BYTES >> 20} are allowed; use a smaller batch or input, or fewer "
+                "inferences --ahead"
             )
         return plan
 

@@ -107,6 +107,31 @@ def test_an_offer_out_of_its_bounds_is_refused(
     assert isinstance(client, PeerError) and word in str(client) and word in str(at_server), at_server
 
 
+@pytest.mark.parametrize(("max_ahead", "accepted"), [(None, True), (4, True), (3, False), (1, False)])
+def test_a_client_bounds_the_inferences_of_an_offline_phase(
+    channels: Channels, both: Both, max_ahead: int | None, accepted: bool
+) -> None:
+    """Before it receives or plans the program, and the server learns the reason."""
+    programs: list[bytes] = []
+
+    def digest_of_program(data: bytes) -> str:
+        programs.append(data)
+        return digest_of(data)
+
+    client, server = both(
+        lambda: greet_as_client(channels[0], ClientRequirements(max_ahead=max_ahead), digest_of_program),
+        lambda: greet_as_server(channels[1], OFFER),
+    )
+    assert bool(programs) == accepted
+    for outcome in (client, server):
+        if accepted:
+            assert outcome.offer == OFFER
+        else:
+            assert isinstance(outcome, PeerError)
+            assert "prepares 4 inferences per offline phase" in str(outcome)
+            assert f"accepts at most {max_ahead} (--max-ahead)" in str(outcome)
+
+
 @pytest.mark.parametrize(
     "change",
     [
