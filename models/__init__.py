@@ -21,7 +21,7 @@ Fewer ReLUs:
     job_settings                    the settings of their jobs, each with its range and its option
     deepreduce_plan, criticality    the networks that DeepReDuce explores, and the order of its stages
     linearization, merging          SNL's choice of single ReLUs, and DeepReDuce's merged layers
-    senet                           SENet's budgets of layers and masks
+    senet, autorep                  SENet's budgets of layers and masks; AutoReP's quadratics of pixels
     safenet                         SAFENet's kinds of channels: ReLU, cubic, quadratic or linear
     planning                        which layers become quadratic, cubic or linear, and in which order
     population                      DELPHI's population-based training of such plans

@@ -12,6 +12,7 @@ and which of its ReLUs DeepReDuce keeps (sections 3.1 to 3.3):
 - polynomials of degree 2 or 3 replace ReLU in the layers that `polynomials` names (DELPHI), and cubics in
   those that `cubics` names. In a mixture (SAFENet), the fraction `polynomial_relu_fraction` of each layer's
   channels keeps ReLU;
+- with masks and polynomials, ReLUs that masks remove become polynomials (AutoReP, Peng et al., ICCV 2023);
 - the layers that `identities` names have no ReLU;
 - in the layers that `mixtures` names, some channels are ReLUs, cubics, quadratics or linear (`mixture`);
 - channel scaling multiplies every width by `alpha`, feature-map scaling by `rho` multiplies the stem's
@@ -178,8 +179,10 @@ class Recipe(ABC):
         if layer.kind is not OperatorKind.RELU or not degree:
             return layer
         channels = layer.shape[0]
-        polynomials = channels - round(self.polynomial_relu_fraction * channels)
         parameters = (degree + 1) * channels
+        if self.kept_relus is not None:  # masks tell where the polynomials are
+            return replace(layer, parameter_count=parameters)
+        polynomials = channels - round(self.polynomial_relu_fraction * channels)
         return replace(layer, polynomial_channels=polynomials, parameter_count=parameters)
 
     def _degree(self, path: str) -> int:
@@ -205,6 +208,20 @@ class Recipe(ABC):
         found = {mixture.path: mixture for mixture in self.mixtures}
         return ((layer.shape, found[layer.path]) for layer in self.layers() if layer.path in found)
 
+    def masked_polynomial_layers(self) -> Iterator[tuple[str, Shape, int]]:
+        """Yields path, shape and degree of each layer with polynomials where its mask removes ReLUs."""
+        if self.kept_relus is not None:
+            for path, shape in self.relu_shapes():
+                if self._degree(path):
+                    yield path, shape, self._degree(path)
+
+    @property
+    def polynomial_count(self) -> int:
+        """The number of elements with a polynomial."""
+        if self.kept_relus is not None and self.has_polynomials:
+            return self.maskable_count - self.kept_relus
+        return sum(layer.polynomial_count for layer in self.layers())
+
     def identity_layers(self) -> list[str]:
         """Returns the paths of the ReLU layers that `identities` removes, in order."""
         relus = (layer.path for layer in self.sketch() if layer.kind is OperatorKind.RELU)
@@ -213,7 +230,7 @@ class Recipe(ABC):
     def relu_shapes(self) -> Iterator[tuple[str, Shape]]:
         """Yields path and shape (channels, height, width) of every ReLU layer that is kept, in order.
 
-        Masks are ignored, and layers with polynomials or mixtures are left out.
+        Masks are ignored. Layers with polynomials or mixtures are left out, unless masks choose their ReLUs.
         """
         return (
             (layer.path, layer.shape)
@@ -285,9 +302,15 @@ class Recipe(ABC):
             yield "thinned_stages", f"names culled stages {both}: a stage is culled or thinned, not both"
         if self.thinned_stages and not self.can_thin:
             yield "thinned_stages", "must be empty: the ReLUs of this network do not come in pairs"
-        for key in (*LAYER_KEYS, "mixtures"):
+        for key in ("identities", "mixtures"):
             if getattr(self, key) and self.kept_relus is not None:
                 yield key, "does not go together with 'kept_relus': masks decide about ReLUs alone"
+        if self.polynomial_relu_fraction and self.kept_relus is not None:
+            yield (
+                "polynomial_relu_fraction",
+                "does not go together with 'kept_relus': masks choose the ReLUs among polynomials",
+            )
+        for key in (*LAYER_KEYS, "mixtures"):
             if getattr(self, key) and self.merged is not None:
                 yield key, "does not go together with 'merged': layers are merged where no ReLU lies"
         if len(self.widths) != len(self.blocks):
@@ -311,6 +334,10 @@ class Recipe(ABC):
             patterns["mixtures"] = [mixture.path for mixture in self.mixtures]
             yield from unfit_patterns(list(relus), patterns)
             yield from unfit_mixtures(relus, self.mixtures)
+            without = [path for path in relus if not self._degree(path)]
+            if self.kept_relus is not None and self.has_polynomials and without:
+                key = "polynomials" if self.polynomials else "cubics"
+                yield key, f"does not match {without[0]}: with 'kept_relus', polynomials are in every layer"
 
     def summary(self) -> dict[str, Any]:
         """Returns the recipe as JSON values, for `pi-bench export --list --json`."""
@@ -341,7 +368,7 @@ class Recipe(ABC):
             "cubics": list(self.cubics),
             "identities": list(self.identities),
             "mixtures": list(map(str, self.mixtures)),
-            "polynomial_count": sum(layer.polynomial_count for layer in self.layers()),
+            "polynomial_count": self.polynomial_count,
             "published_accuracy_pct": published.accuracy_pct if published else None,
             "published_latency_s": published.latency_s if published else None,
             "source": published.source if published else None,

@@ -2,7 +2,7 @@
 
 Searches, each from a network with all its ReLUs:
     deepreduce, ablation                 by stages: DeepReDuce, and its culling order
-    snl, bcd, senet                      by single ReLUs, to budgets
+    snl, bcd, senet, autorep             by single ReLUs, to budgets
     plan, plan_costs                     by layers that become polynomials or linear, after DELPHI's planner
     chosen_plans, population             the plans: by gain per risk, or by population-based training
     safenet, channel_costs               by channels that become polynomials or linear, after SAFENet

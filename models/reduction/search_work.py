@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..autorep.replacement import replace_relus
+from ..autorep.settings import ReplacementSettings
 from ..filter_criteria import CRITERIA
 from ..lfpc.choice import choose_criteria
 from ..lfpc.settings import CriteriaSettings
@@ -46,6 +48,12 @@ def _descend(given: Assignment) -> dict[str, Any]:
 def _select(given: Assignment) -> dict[str, Any]:
     settings = SelectionSettings.from_dict(given["settings"])
     select_masks(given.recipe, given.data, settings, given["budget"], given.folder, **given.training)
+    return result_of(given.folder, given["budget"])
+
+
+def _replace(given: Assignment) -> dict[str, Any]:
+    settings = ReplacementSettings.from_dict(given["settings"])
+    replace_relus(given.recipe, given.data, settings, given["budget"], given.folder, **given.training)
     return result_of(given.folder, given["budget"])
 
 
@@ -111,6 +119,13 @@ KINDS = {
         identity=("recipe", "settings", "budget", "teacher_sha256"),
         work=_select,
         check=lambda result: int(result["relu_count"]),
+    ),
+    "replace": JobKind(
+        words="replacement",
+        file="replacement.json",
+        identity=("recipe", "settings", "budget", "teacher_sha256"),
+        work=_replace,
+        check=lambda result: int(result["relu_count_before"]),
     ),
     "sample-criteria": JobKind(
         words="choice of criteria",

@@ -32,7 +32,13 @@ def test_a_folder_becomes_a_page_and_files_of_its_plots(
     assert err.startswith("warning: passed over: ") and "plan.json" in err
     assert "<h1>Private inference of resnet18-cifar100-12288: 3 results</h1>" in page.read_text()
     names = {path.name for path in figures.iterdir()}
-    assert {"online-1.svg", "online-1.pdf", "online-1.png", "layers-3.svg", "accuracy-relus-cifar100.pdf"} <= names
+    assert {
+        "online-1.svg",
+        "online-1.pdf",
+        "online-1.png",
+        "layers-3.svg",
+        "accuracy-relus-cifar100.pdf",
+    } <= names
     assert len(names) == 3 * 19
 
 

@@ -91,7 +91,12 @@ def test_the_bars_of_both_phases_are_the_medians_with_their_intervals() -> None:
     found = sections(*several())["phases"]
     assert [plot.name for plot in found.plots] == ["online-1", "offline-1", "online-2", "offline-2"]
     assert [plot.title.partition(", ")[2] for plot in found.plots] == [*["loopback"] * 2, *["lan"] * 2]
-    runs = [each for link in ("loopback", "lan") for each in several() if each["link"].get("name", "loopback") == link]
+    runs = [
+        each
+        for link in ("loopback", "lan")
+        for each in several()
+        if each["link"].get("name", "loopback") == link
+    ]
     online, offline = ([row for plot in found.plots[at::2] for row in rows(plot)] for at in (0, 1))
     assert [row["time_s"] for row in online] == pytest.approx(
         [each["online"]["latency_s"]["median"] for each in runs], rel=1e-5
