@@ -189,7 +189,7 @@ def _table(runs: Sequence[LabeledRun]) -> PageTable:
     )
     throughout = ", ".join(f"{name} {value}" for name, value in shared.items() if value != "-")
     title = f"Every run. Throughout: {throughout}" if throughout else "Every run"
-    return PageTable(title, ("run", *(name for name in columns if name not in shared)), rows)
+    return PageTable(title, ("run", *(name for name in columns if name not in shared)), rows, one_line=True)
 
 
 def _figures(run: LabeledRun) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ class PageTable:
         title: the caption.
         columns: the headings.
         rows: one text per column.
+        one_line: whether no text of it is long, so that each row takes one line of a screen. The table then
+            scrolls from side to side.
 
     >>> PageTable("bytes", ("run", "online"), (("first", "2.12 MB"),)).columns
     ('run', 'online')
@@ -22,6 +24,7 @@ class PageTable:
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    one_line: bool = False
 
 
 @dataclass(frozen=True)
