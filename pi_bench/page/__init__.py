@@ -3,6 +3,8 @@
 Data:
     inputs          reads results from files, folders and the history
     runs            gives each run a label that tells it from the others
+    run_groups      names sets of runs by the setting that they share
+    remarks         the cautions, warnings and notes of the runs
     parts           the parts of a page: sections, plots, tables
     published       the accuracies and latencies that papers publish on the data sets of the runs
 

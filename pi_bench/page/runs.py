@@ -11,6 +11,8 @@ from pi_bench.page.inputs import NamedResult, printable
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.quantities import counted
 
+CAUTION_MARK = "\N{WARNING SIGN}"
+"""The part of a label that tells that the result has a caution."""
 _SEPARATOR = " · "
 _DIGEST_CHARACTERS = 8
 _NETWORK_KEYS = 3  # the name, the inputs and the ReLUs
@@ -42,7 +44,8 @@ def labeled_runs(results: Sequence[NamedResult]) -> list[LabeledRun]:
     """Labels every run with its network and with each setting in which the runs differ.
 
     A beginning that the names of all networks share, up to a hyphen, becomes an ellipsis. Runs that have
-    everything in common get the parts in which the names of their files differ, or numbers.
+    everything in common get the parts in which the names of their files differ, or numbers. A result with a
+    caution is marked at the end of its label.
 
     >>> labeled_runs([])
     []
@@ -59,6 +62,8 @@ def labeled_runs(results: Sequence[NamedResult]) -> list[LabeledRun]:
         for number, network in enumerate(networks)
     ]
     labels = _told_apart(labels, lambda alike: _differences([printable(results[at].name) for at in alike]))
+    labels = _told_apart(labels, lambda alike: [f"#{at + 1}" for at in alike])
+    labels = [_marked(label, result) for label, result in zip(labels, found, strict=True)]
     labels = _told_apart(labels, lambda alike: [f"#{at + 1}" for at in alike])
     return [
         LabeledRun(number, label, network, result)
@@ -127,13 +132,17 @@ def _differences(names: Sequence[str]) -> list[str]:
     return [name[: len(name) - end] for name in rest]
 
 
-def label_parts(label: str) -> list[str]:
-    """Divides a label into the network and the settings that it names.
+def _marked(label: str, result: Result) -> str:
+    return f"{label}{_SEPARATOR}{CAUTION_MARK}" if result.cautions else label
 
-    >>> label_parts("resnet18 · fss · lan")
+
+def label_parts(label: str) -> list[str]:
+    """Divides a label into the network and the settings that it names, without the mark of a caution.
+
+    >>> label_parts("resnet18 · fss · lan · \N{WARNING SIGN}")
     ['resnet18', 'fss', 'lan']
     """
-    return label.split(_SEPARATOR)
+    return [part for part in label.split(_SEPARATOR) if part != CAUTION_MARK]
 
 
 def shared_beginning(names: Sequence[str]) -> str:
