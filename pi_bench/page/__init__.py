@@ -25,6 +25,7 @@ Outputs, each a format of the same sections:
     figure_files    the plots as SVG, PDF and PNG
 
 Drawing:
+    link_plots      draws a plot once per link
     specs           pieces of Vega-Lite that several plots use
     theme           colors in light and dark, and the style of plots
     renderer        the library that draws: its JavaScript for the page, its conversion for files

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from pi_bench.page.parts import Fact, PageTable, Section
 from pi_bench.page.remarks import caution_addresses, caution_facts
-from pi_bench.page.runs import LabeledRun, by_link, label_parts
+from pi_bench.page.runs import LabeledRun, by_link, ellipsis_text, label_parts
 from pi_bench.report.documents.latency import Distribution, Result
 from pi_bench.report.quantities import byte_count, counted, seconds, span_text, times_text
 
@@ -25,7 +25,9 @@ def section(runs: Sequence[LabeledRun]) -> Section:
         )
     answer, *others = _facts_of_one(runs[0].result) if len(runs) == 1 else _facts_of_several(runs)
     facts = (answer, *_weight_facts(runs), *caution_facts(runs), *others)
-    words = (_VERIFIED,) if any(run.result.verification is not None for run in runs) else ()
+    verified = (_VERIFIED,) if any(run.result.verification is not None for run in runs) else ()
+    ellipsis = ellipsis_text([run.result for run in runs])
+    words = (*verified, *((ellipsis,) if ellipsis else ()))
     return Section("headline", "At a glance", words=words, facts=facts, tables=(_table(runs),))
 
 
@@ -174,11 +176,10 @@ def _median_s(run: LabeledRun) -> float:
 
 _VERIFIED = (
     "Verified means that both parties computed the integer network: every value of every run was compared "
-    "with the same operator in the clear. It is no comparison with the right classes of images, and none with the "
-    "float network."
+    "with the same operator in the clear. It is no comparison with the right classes of images, and none "
+    "with the float network."
 )
 _SETTINGS: dict[str, Callable[[LabeledRun], str]] = {
-    "network": lambda run: run.network,
     "protocol": lambda run: run.result.protocol,
     "mode": lambda run: run.result.mode,
     "link": lambda run: run.result.link.name,

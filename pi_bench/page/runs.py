@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pi_bench.page.inputs import NamedResult, printable
 from pi_bench.report.documents.latency import Result
@@ -163,6 +163,16 @@ def shared_beginning(names: Sequence[str]) -> str:
     return shared[: shared.rfind("-") + 1]
 
 
+def ellipsis_text(results: Sequence[Result]) -> str:
+    """Says which beginning the ellipsis in labels stands for; "" if the labels have none.
+
+    >>> ellipsis_text([])
+    ''
+    """
+    shared = shared_beginning([each.network.name for each in results])
+    return f"The names of all networks begin with {shared}, and … stands for it." if shared else ""
+
+
 def _shortened(name: str, shared: str) -> str:
     return f"…{name[len(shared) :]}" if shared else name
 
@@ -179,8 +189,19 @@ def by_link(runs: Sequence[LabeledRun]) -> dict[str, list[LabeledRun]]:
     return dict(found)
 
 
+def on_one_link(run: LabeledRun) -> LabeledRun:
+    """Leaves the link out of the label of a run, for a plot or a table of one link.
+
+    ```python
+    def shorter_labels(runs: list[LabeledRun]) -> list[str]:
+        return [on_one_link(run).label for run in runs]
+    ```
+    """
+    return replace(run, label=_marked(without_link(run), run.result))
+
+
 def without_link(run: LabeledRun) -> str:
-    """Returns the label of a run without the name of its link.
+    """Returns the label of a run without the name of its link and without the mark of a caution.
 
     ```python
     def settings_beside_the_link(runs: list[LabeledRun]) -> set[str]:
@@ -188,7 +209,10 @@ def without_link(run: LabeledRun) -> str:
     ```
     """
     network, *settings = label_parts(run.label)
-    return _SEPARATOR.join([network, *(part for part in settings if part != link_name(run.result))])
+    link = link_name(run.result)
+    if link in settings:
+        settings.remove(link)
+    return _SEPARATOR.join([network, *settings])
 
 
 def link_name(result: Result) -> str:

@@ -91,7 +91,12 @@ def test_the_bars_of_both_phases_are_the_medians_with_their_intervals() -> None:
     found = sections(*several())["phases"]
     assert [plot.name for plot in found.plots] == ["online-1", "offline-1", "online-2", "offline-2"]
     assert [plot.title.partition(", ")[2] for plot in found.plots] == [*["loopback"] * 2, *["lan"] * 2]
-    runs = [each for link in ("loopback", "lan") for each in several() if each["link"].get("name", "loopback") == link]
+    runs = [
+        each
+        for link in ("loopback", "lan")
+        for each in several()
+        if each["link"].get("name", "loopback") == link
+    ]
     online, offline = ([row for plot in found.plots[at::2] for row in rows(plot)] for at in (0, 1))
     assert [row["time_s"] for row in online] == pytest.approx(
         [each["online"]["latency_s"]["median"] for each in runs], rel=1e-5
@@ -212,7 +217,7 @@ def test_every_section_has_its_plots_where_the_data_is_there() -> None:
         "phases": 4,
         "layers": 12,
         "bytes": 2,
-        "floors": 2,
+        "floors": 4,
         "predictions": 4,
         "growth": 2,
         "accuracy": 2,
@@ -303,7 +308,7 @@ def test_times_of_zero_are_no_reason_to_fail() -> None:
     names = [
         plot.name for section in sections(document, variant(link="lan")).values() for plot in section.plots
     ]
-    assert {"online-1", "floor-offline", "predicted-online-1", "settings-online"} <= set(names)
+    assert {"online-1", "floor-offline-1", "predicted-online-1", "settings-online"} <= set(names)
 
 
 def test_plots_use_the_colors_of_both_themes_alone() -> None:
