@@ -56,3 +56,15 @@ def test_times_near_the_floor_have_a_second_decimal() -> None:
         "1.1",
         "1.3",
     ]
+
+
+def test_latencies_over_relus_and_over_the_prediction_stand_on_logarithmic_axes() -> None:
+    """On linear axes the points of the fastest link would lie on one another."""
+    over_relus, over_prediction = sections(*several())["growth"].plots
+    for plot in (over_relus, over_prediction):
+        points = plot.spec["layer"][-1]["encoding"]
+        assert [points[axis]["scale"]["type"] for axis in "xy"] == ["log", "log"]
+    line, points = over_prediction.spec["layer"]
+    domain = points["encoding"]["x"]["scale"]["domain"]
+    assert points["encoding"]["y"]["scale"]["domain"] == domain
+    assert [tuple(row.values()) for row in line["data"]["values"]] == [(end, end) for end in domain]
