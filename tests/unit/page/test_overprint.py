@@ -35,12 +35,15 @@ _HALF_WIDTH_TABLES = """
 document.documentElement.dataset.drawn === undefined ? null :
 [...document.querySelectorAll("details")].map((each) => (each.open = true)) &&
 [...document.querySelectorAll("figure:not([hidden])")]
-  .filter((figure) => figure.clientWidth < figure.parentElement.clientWidth - 1).map((figure) => figure.id).join(" ")
+  .filter((figure) => figure.clientWidth < figure.parentElement.clientWidth - 1)
+  .map((figure) => figure.id).join(" ")
 """
 
 
 def test_an_opened_table_has_the_width_of_its_section(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    page.write_text(html_page("page", sections_of(inputs_of(*several())), several()))
+    html = html_page("page", sections_of(inputs_of(*several())), several())
+    small = "<style>html { font-size: 8px }</style></head>"  # two columns fit into the window of the browser
+    page.write_text(html.replace("</head>", small, 1))
     with Browser(tmp_path / "profile") as browser:
         assert browser.value_of(_HALF_WIDTH_TABLES, page.as_uri(), 60) == ""
