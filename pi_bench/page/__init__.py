@@ -19,6 +19,7 @@ Sections, each with its plots and tables:
     frontier        accuracy over ReLUs; accuracy_latency has the plot over the online latency
     settings        the same network under several protocols, links or numbers of threads
     machines        machines, software, cautions and warnings
+    words           the words that the other sections use, with their meanings
 
 Outputs, each a format of the same sections:
     document        the HTML page, from the files of `template`
@@ -44,6 +45,7 @@ from pi_bench.page import (
     predictions,
     sent_bytes,
     settings,
+    words,
 )
 from pi_bench.page.inputs import PageInputs
 from pi_bench.page.parts import Section
@@ -63,7 +65,7 @@ def sections_of(inputs: PageInputs, published: PublishedPoints | None = None) ->
     ['headline', 'phases']
     """
     runs = labeled_runs(inputs.results)
-    return [
+    sections = [
         headline.section(runs),
         phases.section(runs),
         layers.section(runs),
@@ -75,3 +77,4 @@ def sections_of(inputs: PageInputs, published: PublishedPoints | None = None) ->
         settings.section(runs),
         machines.section(runs),
     ]
+    return [*sections, words.section(sections, runs)]

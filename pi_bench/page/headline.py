@@ -143,7 +143,7 @@ def _facts_of_several(runs: Sequence[LabeledRun]) -> tuple[Fact, ...]:
 
 def _right_words(runs: Sequence[LabeledRun]) -> str:
     most = max(run.result.verification.max_ulp_error for run in runs if run.result.verification is not None)
-    within = f", exactly or within {counted(most, 'unit')} of the last place" if most else ""
+    within = f", exactly or within {counted(most, 'unit')} in the last place" if most else ""
     return f"Every value of every run was right{within}."
 
 

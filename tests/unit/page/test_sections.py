@@ -186,7 +186,7 @@ def test_the_headline_has_one_card_per_link_and_the_settings_beside_the_run() ->
     headline = sections(*documents)["headline"]
     assert (
         headline.facts[0].note
-        == "Every value of every run was right, exactly or within 1 unit of the last place."
+        == "Every value of every run was right, exactly or within 1 unit in the last place."
     )
     cards = {fact.term: (fact.value, fact.note) for fact in headline.facts}
     name, median_s = "resnet18-cifar100-12288", RESULT.online.latency_s.median
@@ -223,6 +223,7 @@ def test_every_section_has_its_plots_where_the_data_is_there() -> None:
         "accuracy": 2,
         "settings": 2,
         "machines": 0,
+        "words": 0,
     }
     names = [plot.name for section in found.values() for plot in section.plots]
     assert len(set(names)) == len(names)
