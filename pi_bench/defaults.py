@@ -20,3 +20,6 @@ ROUNDS = 10
 
 MOST_ROUNDS = 30
 """Rounds that a comparison has at most. It adds rounds as long as its interval is wide."""
+
+MAX_AHEAD = 16
+"""The most inferences that one offline phase prepares. It bounds the memory that a peer can ask for."""

@@ -276,6 +276,7 @@ def _task(
         dict(options or {}),
         threads=place.threads,
         weight_cache_bytes=1_000_000 * measuring.weight_cache_mb,
+        ahead=measuring.ahead,
     )
     return Task(model=path, info=info, options=configured, place=place, measuring=measuring, **others)
 

@@ -145,11 +145,19 @@ def _answer(
         verified=False,
         verification=_NOT_VERIFIED,
         set_up_s=set_up.wall_s,
-        offline_s=offline.time_s,
+        offline_s=offline.phase_s,
         online_s=online.report.latency_s,
-        notes=client.notes,
+        notes=(*client.notes, *_unused(offline.ahead - 1)),
         arguments=arguments.as_fields(parsed),
     )
+
+
+def _unused(count: int) -> list[str]:
+    from pi_bench.report.quantities import counted
+
+    if not count:
+        return []
+    return [f"this client leaves {counted(count, 'inference')} of the offline phase unused"]
 
 
 def _words(answer: ServedAnswer, labels: Sequence[str]) -> str:

@@ -94,7 +94,10 @@ def protocol_of(parsed: argparse.Namespace, threads: int = 1) -> tuple[ProtocolI
     info = default_protocol() if parsed.protocol is None else find_protocol(parsed.protocol)
     cache_bytes = 1_000_000 * getattr(parsed, "weight_cache", 0)
     given = given_options(parsed)
-    return info, info.configure(parsed.mode, given, threads=threads, weight_cache_bytes=cache_bytes)
+    ahead = getattr(parsed, "ahead", 1)
+    return info, info.configure(
+        parsed.mode, given, threads=threads, weight_cache_bytes=cache_bytes, ahead=ahead
+    )
 
 
 def given_options(parsed: argparse.Namespace) -> dict[str, Any]:

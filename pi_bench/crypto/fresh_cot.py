@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from pi_bench.crypto.correlated_ot import Message
 from pi_bench.crypto.kdf import domain_hash
 from pi_bench.crypto.ot_extension import (
     COT_BITS,
     LABEL_BYTES,
     CotReceiver,
     CotSender,
-    Message,
     base_choice_bits,
 )
 from pi_bench.crypto.secret import SecretBytes, wipe

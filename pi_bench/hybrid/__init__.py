@@ -5,6 +5,7 @@ Protocols import this package; the harness (cli, report, launch and others) neve
 The plan:
     work_plan                       the work that a program requires
     products, multiplications       the products under encryption, and those of activations
+    shared_uploads, kernel_taps     which products share an upload, and how one kernel lies within another
     lane_groups                     the units in which kernels compute and messages are sent
     modes, other_settings           modes and options, and other settings that are worth predicting
     ot_construction                 the constructions by which OTs are extended

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pi_bench.costs import NOTHING, CostUnits
 from pi_bench.protocol.script import Message
@@ -31,6 +31,8 @@ class Exchange:
         answer: the server's messages.
         needs: how many exchanges, from the first of the schedule, must be complete before the client can send
             the request.
+        inference: the place, among the inferences of the offline phase, of the one that it is for; 0 for an
+            exchange that is for all of them.
 
     >>> from pi_bench.protocol.script import NO_OP
     >>> from pi_bench.protocol.session import Party
@@ -42,6 +44,7 @@ class Exchange:
     request: tuple[Message, ...]
     answer: tuple[Message, ...]
     needs: int
+    inference: int = field(default=0, kw_only=True)
 
     @property
     def request_bytes(self) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pi_bench.arithmetic.activation_law import WindowLaw
 from pi_bench.arithmetic.law import MODES, RING_BITS, TRUNCATED_SIGN
-from pi_bench.crypto.he import HE_PLANS
+from pi_bench.crypto.he import HE_PLANS, prices_hash
 from pi_bench.hybrid.ot_construction import CONSTRUCTIONS, SOFTSPOKEN, OtConstruction
 from pi_bench.network.program import Program
 from pi_bench.protocol.options import Mode, Option, ProtocolOptions
@@ -44,6 +44,9 @@ OT = Option[str](
     default=SOFTSPOKEN.name,
     metavar="NAME",
 )
+CONSTANTS = (("prices of encrypted products", prices_hash()),)
+"""The constants of `ProtocolInfo.constants` that decide how both parties pack products."""
+
 _HELP = (
     "every activation is within one unit in the last place of the exact value",
     "equals the integer network bit for bit",

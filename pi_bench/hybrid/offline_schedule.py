@@ -18,6 +18,9 @@ other, and few labels wait for their corrections.
 
 A gadget with a table takes several exchanges per slice, each of which needs the one before. `table_queue`
 puts them between all others.
+
+Where an offline phase prepares several inferences, the products are for all of them at once. Every other
+exchange is there once for each inference, one after another at the same place in the order.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from __future__ import annotations
 import enum
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from pi_bench.hybrid.exchange import Exchange
 from pi_bench.hybrid.exchanges import (
@@ -70,7 +74,29 @@ def offline_schedule(plan: WorkPlan) -> list[Exchange]:
     >>> [type(exchange).__name__ for exchange in exchanges]
     ['Seeds', 'Select', 'Product', 'Product', 'Trees', 'Garble']
     """
-    return _Schedule(plan).exchanges
+    return for_inferences(_Schedule(plan).exchanges, plan.ahead)
+
+
+def for_inferences(exchanges: Sequence[Exchange], count: int) -> list[Exchange]:
+    """Repeats the exchanges of one inference, other than products, for each of `count` inferences.
+
+    >>> from pi_bench.protocol.options import ProtocolOptions
+    >>> from pi_bench.testing import small_network
+    >>> exchanges = offline_schedule(WorkPlan(small_network()[0], ProtocolOptions("exact", ahead=2)))
+    >>> [(type(exchange).__name__, exchange.inference) for exchange in exchanges][2:6]
+    [('Select', 0), ('Select', 1), ('Product', 0), ('Product', 0)]
+    """
+    found: list[Exchange] = []
+    starts: list[int] = []  # where the repetitions of an exchange begin
+    for exchange in exchanges:
+        starts.append(len(found))
+        for inference in range(1 if isinstance(exchange, Product) else count):
+            needs = 0
+            if exchange.needs:  # the same inference's own last one of those that one inference would need
+                last = exchange.needs - 1
+                needs = starts[last] + (0 if isinstance(exchanges[last], Product) else inference) + 1
+            found.append(replace(exchange, needs=needs, inference=inference))
+    return found
 
 
 def client_turns(

@@ -43,4 +43,4 @@ def _seconds(program: Program, options: ProtocolOptions, link: Link, uses_tables
     up = link.up.transfer_s(sum(exchange.request_bytes for exchange in exchanges))
     down = link.down.transfer_s(sum(exchange.answer_bytes for exchange in exchanges))
     set_up_s = link.rtt_s if plan.construction.begins_with_set_up else 0.0
-    return max(up, down) + set_up_s + plan.construction.added_s_per_ot * plan.ot_count
+    return max(up, down) + set_up_s + plan.construction.added_s_per_ot * plan.ahead * plan.ot_count

@@ -74,7 +74,9 @@ def hybrid_script(program: Program, options: ProtocolOptions, *, uses_tables: bo
     plan = WorkPlan(program, options, uses_tables=uses_tables)
     part_words = _TABLE_WORDS if uses_tables else _OFFLINE_WORDS
     key = Message(Party.CLIENT, NO_OP, "he", public_key_bytes(copy_keys=plan.needs_copy_keys))
-    return RunScript(_offline(plan, options), _online(plan), part_words, set_up=(key, *_BASE_OTS))
+    return RunScript(
+        _offline(plan, options), _online(plan), part_words, set_up=(key, *_BASE_OTS), ahead=plan.ahead
+    )
 
 
 def predict_hybrid(
@@ -94,10 +96,9 @@ def _offline(plan: WorkPlan, options: ProtocolOptions) -> PhaseScript:
     script = PhaseScript("offline", fixed_steps=offline_steps(plan.program))
     client, server = script.client, script.server
     script.message(Party.CLIENT, NO_OP, "", Purpose.OTHER, _COMMAND_BYTES, between=True)
-    linear_words = sum(element_count(op.shape) for op in plan.program.linear_ops)
-    client.compute(
-        NO_OP, "", Purpose.OTHER, random_work(sum(element_count(op.shape) for op in plan.program.source_ops))
-    )
+    linear_words = plan.ahead * sum(element_count(op.shape) for op in plan.program.linear_ops)
+    mask_words = plan.ahead * sum(element_count(op.shape) for op in plan.program.source_ops)
+    client.compute(NO_OP, "", Purpose.OTHER, random_work(mask_words))
     client.compute(NO_OP, "", Purpose.OTHER, words_work(linear_words))
     server.compute(NO_OP, "", Purpose.OTHER, words_work(linear_words))
     prepared = frozenset(job.number for job in plan.prepared_products(options.weight_cache_bytes))

@@ -23,7 +23,8 @@ from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, ot_construction, window_
 from pi_bench.hybrid.multiplications import CrossJob, MultiplicationPlan
 from pi_bench.hybrid.ot_construction import SOFTSPOKEN, OtConstruction
 from pi_bench.hybrid.ot_plan import OtPlan
-from pi_bench.hybrid.products import ProductJob, product_jobs
+from pi_bench.hybrid.products import ProductJob
+from pi_bench.hybrid.shared_uploads import program_products
 from pi_bench.network.program import (
     ActivationKind,
     ActivationOp,
@@ -173,22 +174,17 @@ class WorkPlan:
     >>> job.online_group_bytes < plan.gadget_jobs[0].online_group_bytes / 20
     True
 
-    `construction` is that of the OTs.
+    `construction` is that of the OTs. `ahead` is the number of inferences of an offline phase. Products are
+    those of all of them together. Gadgets and multiplications are those of one.
 
     Raises:
         ModelError: the encryption cannot hold an operator.
     """
 
     def __init__(self, program: Program, options: ProtocolOptions, *, uses_tables: bool = False) -> None:
-        self.program = program
-        self.products: list[ProductJob] = []
+        self.program, self.ahead = program, options.ahead
+        self.products = program_products(program, HE_PLAN.of(options), options.ahead)
         self.gadgets: dict[int, list[GadgetJob]] = {}
-        for linear in program.linear_ops:
-            for term in linear.terms:
-                if term.weighted is not None:
-                    self.products += product_jobs(
-                        linear.id, term, program.weight_bits, len(self.products), HE_PLAN.of(options)
-                    )
         self.construction, number = ot_construction(options), 0
         for activation in program.activation_ops:
             jobs = self.gadgets[activation.id] = []
@@ -236,7 +232,10 @@ class WorkPlan:
         return [job for job in self.gadget_jobs if job.table is not None]
 
     def products_of(self, op_id: int) -> list[ProductJob]:
-        """Returns the products that make up a linear value."""
+        """Returns the products whose first part is a part of a linear value.
+
+        A part of it that shares an upload with an earlier value is in a product of that one.
+        """
         return [job for job in self.products if job.op_id == op_id]
 
     @property

@@ -6,7 +6,8 @@ It is given an address and an input, never a model. `latency` and `infer` run th
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Self
 
@@ -27,11 +28,13 @@ from pi_bench.session.integrity import compare_checksums
 
 
 class OfflineReport(msgspec.Struct, frozen=True):
-    """Reports the offline phase of one inference at the client.
+    """Reports the offline phase at the client, per inference.
 
     Attributes:
-        time_s: time until both parties have finished.
-        storage_bytes: size of the preprocessing that the client keeps.
+        time_s: time until both parties have finished, divided by the number of inferences.
+        record: that of the phase, per inference.
+        storage_bytes: size of the preprocessing that the client keeps for one inference.
+        ahead: the number of inferences that the phase has prepared.
 
     ```python
     def offline_s(client: Client) -> float:
@@ -42,6 +45,12 @@ class OfflineReport(msgspec.Struct, frozen=True):
     time_s: float
     record: PhaseRecord
     storage_bytes: int
+    ahead: int = 1
+
+    @property
+    def phase_s(self) -> float:
+        """The time of the whole phase."""
+        return self.time_s * self.ahead
 
 
 class OnlineReport(msgspec.Struct, frozen=True):
@@ -78,6 +87,7 @@ class Inference:
     report: OnlineReport
     output: np.ndarray  # uint32, the output's shape
     logits: np.ndarray  # float64, the output's shape
+    shares: Mapping[str, np.ndarray]  # those of a `ShareTrace`; empty unless they were asked for
 
 
 class Client:
@@ -105,15 +115,17 @@ class Client:
         offer = agreement.offer
         self.program = program_from_bytes(offer.program)
         try:
-            options = info.configure(offer.mode, offer.options, threads=threads)
+            options = info.configure(offer.mode, offer.options, threads=threads, ahead=offer.ahead)
             info.require(self.program, options)
         except UsageError as error:
             raise PeerError(f"the server offers options that do not fit: {error}") from error
         if options.values != offer.options:
             raise PeerError("the server leaves out an option; install the same version at both parties")
+        _require_constants(dict(info.constants), offer.constants)
         self.notes = info.notes_of(self.program, options)
         self._protocol = info.client(session, self.program, options, None)
-        self._material: Preprocessing | None = None
+        self._materials: deque[Preprocessing] = deque()
+        self._preprocessed_count = 0
         self._inference_id = 0
 
     @classmethod
@@ -150,8 +162,18 @@ class Client:
 
     @property
     def inference_id(self) -> int:
-        """The number of the last inference that was preprocessed, or 0."""
+        """The number of the last inference that was run or dropped, or 0."""
         return self._inference_id
+
+    @property
+    def preprocessed_count(self) -> int:
+        """The number of inferences that were preprocessed in this session, used or not."""
+        return self._preprocessed_count
+
+    @property
+    def ready_count(self) -> int:
+        """The number of inferences that are preprocessed and not used yet."""
+        return len(self._materials)
 
     def set_up(self) -> PhaseRecord:
         """Makes keys and base OTs with the server."""
@@ -165,21 +187,42 @@ class Client:
         encode_input(self.program, inputs)
 
     def preprocess(self, trace: ShareTrace | None = None) -> OfflineReport:
-        """Runs the offline phase of the next inference. Both parties burn preprocessing that was not used."""
+        """Runs the offline phase of the next inferences, as many as both parties agreed on (`ahead`).
+
+        Both parties burn preprocessing that was not used.
+
+        Args:
+            trace: gets the client's shares of the first of these inferences. Those of the others are kept,
+                too, and `infer` returns them.
+        """
         self._burn()
-        self._inference_id += 1
+        first_id = self._preprocessed_count + 1
         self.session.trace = trace
         started = time.perf_counter()
-        send_command(self.session, Command.PREPROCESS, self._inference_id)
-        with self.session.phase(Phase.OFFLINE, self._inference_id) as records:
-            self._material = self._protocol.preprocess(self._inference_id)
+        send_command(self.session, Command.PREPROCESS, first_id)
+        with self.session.phase(Phase.OFFLINE, first_id) as records:
+            self._materials.extend(self._protocol.preprocess_ahead(first_id))
             self.session.flush()
+        self._preprocessed_count += len(self._materials)
         receive_ready(self.session)
         time_s = time.perf_counter() - started
-        return OfflineReport(time_s, records[0], self._material.storage_bytes)
+        count = len(self._materials)
+        record = records[0].per_inference(count)
+        return OfflineReport(time_s / count, record, self._materials[0].storage_bytes, count)
+
+    def drop(self) -> None:
+        """Burns the preprocessing of the next inference, and leaves that of the inferences after it.
+
+        The server burns its part when the next inference runs.
+        """
+        if not self._materials:
+            raise RuntimeError("no inference is preprocessed")
+        material = self._materials.popleft()
+        self._inference_id = material.inference_id
+        material.burn()
 
     def infer(self, inputs: np.ndarray) -> Inference:
-        """Runs the online phase on the preprocessing, which is used up by it.
+        """Runs the online phase on the preprocessing of the next inference, which is used up by it.
 
         The answer is returned only after both parties have compared their checksums, which the latency does
         not include.
@@ -192,10 +235,12 @@ class Client:
             PeerError: the server breaks the protocol, or the connection changed a message.
             ConnectionFailedError: the server is lost or silent.
         """
-        if self._material is None:
+        if not self._materials:
             raise RuntimeError("preprocess comes before infer")
         self.require_input(inputs)  # refused before anything is used up
-        material, self._material = self._material, None
+        material = self._materials.popleft()
+        self._inference_id = material.inference_id
+        self.session.trace = material.trace or self.session.trace
         try:
             asked = time.perf_counter()
             send_command(self.session, Command.INFER, self._inference_id)
@@ -214,7 +259,8 @@ class Client:
         finally:
             material.burn()
         compare_checksums(self.session)
-        return Inference(OnlineReport(material_load_s, latency_s, records[0]), output, logits)
+        shares = {} if self.session.trace is None else self.session.trace.arrays
+        return Inference(OnlineReport(material_load_s, latency_s, records[0]), output, logits, shares)
 
     def end(self) -> None:
         """Ends the session, after both parties have checked that every message arrived as it was sent.
@@ -223,7 +269,7 @@ class Client:
             PeerError: a message was changed, or the server breaks the protocol.
             ConnectionFailedError: the server is lost or silent.
         """
-        send_command(self.session, Command.END, self._inference_id)
+        send_command(self.session, Command.END, self._preprocessed_count)
         compare_checksums(self.session)
         self.session.flush()
 
@@ -244,9 +290,18 @@ class Client:
         self.session.close()
 
     def _burn(self) -> None:
-        if self._material is not None:
-            self._material.burn()
-            self._material = None
+        while self._materials:
+            self._materials.popleft().burn()
+
+
+def _require_constants(own: Mapping[str, str], offered: Mapping[str, str]) -> None:
+    for name in sorted(own.keys() | offered.keys()):
+        here, there = own.get(name, "none"), offered.get(name, "none")
+        if here != there:
+            raise PeerError(
+                f"the {name} are {there} at the server and {here} at this client, so their messages would "
+                "differ; install the same build of pi-bench at both parties"
+            )
 
 
 def _text_for_the_server(error: PiBenchError) -> str:

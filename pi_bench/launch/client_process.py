@@ -7,7 +7,7 @@ import time
 
 from pi_bench.channel import Address
 from pi_bench.launch.child import run_party
-from pi_bench.launch.client import Client
+from pi_bench.launch.client import Client, OfflineReport
 from pi_bench.launch.connected_client import measure_at_server
 from pi_bench.launch.control import ControlPipe
 from pi_bench.launch.party_records import ClientRun, SetUpRecord, fields_of
@@ -30,8 +30,9 @@ def party(control: ControlPipe) -> None:
                                  <-       timelines, of both parties
           end                    ->
 
-    ``run`` may come any number of times. An emulated link is probed before the first. `measure_at_server`
-    shows the messages for a server on another machine.
+    ``run`` may come any number of times. Where an offline phase prepares several inferences, only the first
+    of them runs it, and each reports its part of it. An emulated link is probed before the first.
+    `measure_at_server` shows the messages for a server on another machine.
 
     ```python
     def main() -> None:
@@ -64,6 +65,7 @@ def party(control: ControlPipe) -> None:
         )
         probed: MeasuredLink | None = None
         tracing: Tracing | None = None
+        offline: OfflineReport | None = None
         while (message := control.receive())[0] != "end":
             if tracing is not None:
                 control.send("timelines", fields_of(tracing.end()))
@@ -73,15 +75,15 @@ def party(control: ControlPipe) -> None:
                 probed = probe_as_client(client.session, probe_bytes(link))
             if message[1].get("trace"):
                 tracing = Tracing.begin(client)
-            trace = ShareTrace()
-            offline = client.preprocess(trace)
+            if offline is None or tracing is not None or not client.ready_count:
+                offline = client.preprocess(ShareTrace())
             inference = client.infer(inputs)
             run = ClientRun(
                 offline=offline,
                 online=inference.report,
                 probed_link=None if probed is None else probed.as_dict(),
             )
-            arrays = {"output": inference.output, "logits": inference.logits, **trace.arrays}
+            arrays = {"output": inference.output, "logits": inference.logits, **inference.shares}
             control.send("done", fields_of(run), arrays)
         client.end()
 

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from pi_bench.channel import Address
-from pi_bench.launch.client import Client
+from pi_bench.launch.client import Client, OfflineReport
 from pi_bench.launch.control import ControlPipe
 from pi_bench.launch.measurement_responder import VERIFY
 from pi_bench.launch.named_server import named_server
@@ -89,8 +89,8 @@ def _measure(control: ControlPipe, request: ConnectRequest, address: Address) ->
         inputs = arrays["input"].copy()
         probed = probe_unknown_link(client.session)
         control.send("probed", probed.as_dict())
-        inference_id = 0
         tracing: Tracing | None = None
+        offline: OfflineReport | None = None
         while (message := control.receive())[0] != "end":
             if tracing is not None:
                 control.send("timelines", fields_of(tracing.end()))
@@ -98,27 +98,27 @@ def _measure(control: ControlPipe, request: ConnectRequest, address: Address) ->
                 continue
             if message[1].get("trace"):
                 tracing = Tracing.begin(client)
-            inference_id += 1
-            _run(control, client, inputs, inference_id, request.insecure_verify)
+            if offline is None or tracing is not None or not client.ready_count:
+                offline = client.preprocess(ShareTrace() if request.insecure_verify else None)
+            _run(control, client, inputs, offline, request.insecure_verify)
         client.end()
         control.send("ended", {})
 
 
 def _run(
-    control: ControlPipe, client: Client, inputs: np.ndarray, inference_id: int, insecure_verify: bool
+    control: ControlPipe, client: Client, inputs: np.ndarray, offline: OfflineReport, insecure_verify: bool
 ) -> None:
-    trace = ShareTrace() if insecure_verify else None
-    offline = client.preprocess(trace)
     inference = client.infer(inputs)
+    inference_id = client.inference_id
     send_command(client.session, Command.RECORDS, inference_id)
     server_offline, server_online, server_storage_bytes = receive_records(
         client.session, client.program, inference_id
     )
     shares: dict[str, np.ndarray] = {}
-    if trace is not None:
+    if insecure_verify:
         send_command(client.session, Command.SHARES, inference_id)
         received = receive_insecure_shares(client.session, client.program)
-        shares = trace.arrays | {f"{SERVER_SHARE}{name}": share for name, share in received.items()}
+        shares = {**inference.shares, **{f"{SERVER_SHARE}{name}": own for name, own in received.items()}}
     server = ServerRun(
         offline=ServerPhase(record=server_offline, storage_bytes=server_storage_bytes),
         online=ServerPhase(record=server_online),

@@ -162,7 +162,11 @@ def _contact(found: dict[str, Any], arrays: dict[str, np.ndarray], threads: int)
     offer, server = found["offer"], found["description"]
     info = find_protocol(offer["protocol"])
     options = info.configure(
-        offer["mode"], offer["options"], threads=threads, weight_cache_bytes=server["weight_cache_bytes"]
+        offer["mode"],
+        offer["options"],
+        threads=threads,
+        weight_cache_bytes=server["weight_cache_bytes"],
+        ahead=offer["ahead"],
     )
     return Contact(
         program_from_bytes(arrays["program"].tobytes()), offer["digest"], info, options, dict(server)

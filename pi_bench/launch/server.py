@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import time
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pi_bench.channel import Channel
 from pi_bench.channel.link import Pace
@@ -88,6 +89,7 @@ class Server:
             options.values,
             threads=options.threads,
             weight_cache_bytes=options.weight_cache_bytes,
+            ahead=options.ahead,
         )  # with every default, as the client will have them
         info.require(program, options)
         self._program = program
@@ -108,6 +110,8 @@ class Server:
             program_digest(program),
             program_to_bytes(program),
             dict(options.values),
+            options.ahead,
+            dict(info.constants),
         )
 
     def serve(self, connection: socket.socket, report: Report = _drop, *, tracing: bool = False) -> int:
@@ -181,7 +185,9 @@ class Server:
 class _ClientSession:
     """Carries out the commands of one client.
 
-    At most one inference is preprocessed and not used, so a client cannot fill the server's memory.
+    At most as many inferences are preprocessed and not used as one offline phase prepares, which is the
+    server's choice. So a client cannot fill the server's memory. Each inference is used once, in the order of
+    the ids. A client may leave some out, and their preprocessing is burned.
     """
 
     def __init__(
@@ -197,8 +203,10 @@ class _ClientSession:
         self._launcher_report = report
         self._measured = measured
         self._tracing = tracing
-        self._material: Preprocessing | None = None
-        self._last_id = 0
+        self._materials: deque[Preprocessing] = deque()
+        self._offline: ServerReport | None = None
+        self._last_id = 0  # of the inferences that were preprocessed
+        self._used_id = 0  # of the last inference that ran
         self.inference_count = 0
 
     def set_up(self) -> None:
@@ -211,19 +219,20 @@ class _ClientSession:
         if inference_id != self._last_id + 1:
             raise PeerError(f"the client asked for inference {inference_id} after {self._last_id}")
         self.burn()
-        self._last_id = inference_id
-        self._session.trace = ShareTrace() if self._tracing or self._measured.wants_shares else None
+        self._session.trace = self._new_trace()
         with self._session.phase(Phase.OFFLINE, inference_id) as records:
-            self._material = self._protocol.preprocess(inference_id)
+            self._materials.extend(self._protocol.preprocess_ahead(inference_id))
             self._session.flush()
+        count = len(self._materials)
+        self._last_id += count
         send_ready(self._session)
-        self._report(ServerReport(records[0], self._material.storage_bytes))
+        self._offline = ServerReport(records[0].per_inference(count), self._materials[0].storage_bytes)
+        self._report(self._offline)
 
     def infer(self, inference_id: int) -> None:
-        if self._material is None or inference_id != self._last_id:
-            raise PeerError(f"the client asked for inference {inference_id}, which was not preprocessed")
-        material, self._material = self._material, None
+        material = self._take(inference_id)
         try:
+            self._session.trace = material.trace or self._new_trace()
             send_ready(self._session)
             with self._session.phase(Phase.ONLINE, inference_id) as records:
                 self._protocol.infer(material, None)
@@ -232,8 +241,33 @@ class _ClientSession:
             material.burn()
         compare_checksums(self._session)
         self.inference_count += 1
+        assert self._offline is not None
+        of_phase = self._offline.record
+        if inference_id != of_phase.inference_id:  # each inference has a report of its part of the phase
+            own = replace(of_phase, inference_id=inference_id)
+            self._report(replace(self._offline, record=own))
         self._report(ServerReport(records[0], trace=self._session.trace))
         self._session.trace = None
+
+    def _take(self, inference_id: int) -> Preprocessing:
+        """Returns the preprocessing of an inference, and burns that of the earlier ones."""
+        if 0 < inference_id <= self._last_id and inference_id not in self._ready_ids:
+            raise PeerError(
+                f"the client asked for inference {inference_id}, whose material was used or dropped before"
+            )
+        if inference_id not in self._ready_ids:
+            raise PeerError(f"the client asked for inference {inference_id}, which was not preprocessed")
+        while (material := self._materials.popleft()).inference_id != inference_id:
+            material.burn()
+        self._used_id = inference_id
+        return material
+
+    @property
+    def _ready_ids(self) -> list[int]:
+        return [material.inference_id for material in self._materials]
+
+    def _new_trace(self) -> ShareTrace | None:
+        return ShareTrace() if self._tracing or self._measured.wants_shares else None
 
     def show_times(self, command: Command, number: int) -> None:
         """Answers a client that draws the next inference, or the last one, on one clock."""
@@ -247,7 +281,7 @@ class _ClientSession:
             self._session.timelines = {}
         else:
             timelines, self._session.timelines = self._session.timelines, None
-            if timelines is None or number != self._last_id:
+            if timelines is None or number != self._used_id:
                 raise PeerError(
                     f"the client asks for the timelines of inference {number}, which are not there"
                 )
@@ -273,6 +307,5 @@ class _ClientSession:
         self._launcher_report(report)
 
     def burn(self) -> None:
-        if self._material is not None:
-            self._material.burn()
-            self._material = None
+        while self._materials:
+            self._materials.popleft().burn()

@@ -87,7 +87,7 @@ class Tracing:
             ConnectionFailedError: the server is lost or silent.
         """
         before = read_clock_as_client(client.session)
-        send_command(client.session, Command.TRACE, client.inference_id + 1)
+        send_command(client.session, Command.TRACE, client.preprocessed_count + 1)
         client.session.timelines = {}
         return cls(client, before)
 

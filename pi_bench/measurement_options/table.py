@@ -74,6 +74,18 @@ class MeasurementOptions(StoppingOptions, FixedPointOptions):
         metavar="N",
         help="inputs that one inference runs together ({default})",
     )
+    ahead: int = option(
+        1,
+        "--ahead",
+        group="measuring",
+        commands=dict.fromkeys(("latency", "inspect", "serve"), ""),
+        refusal="--ahead is the server's; give it to `pi-bench serve`",
+        type=values.positive_int,
+        metavar="N",
+        help=f"inferences that one offline phase prepares, 1 to {defaults.MAX_AHEAD}; each has material of "
+        "its own and runs alone, but their masks share ciphertexts, which takes fewer bytes and less time "
+        "per inference; the server's choice (default 1)",
+    )
     threads: int | None = option(
         None,
         "--threads",

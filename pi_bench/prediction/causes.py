@@ -60,6 +60,15 @@ class CauseCost:
     cost_s: float
     steps: tuple[tuple[int, float], ...]
 
+    def per_inference(self, count: int) -> CauseCost:
+        """Returns the part of one of `count` inferences that share the phase.
+
+        >>> CauseCost(Cause.RELUS, 0.5, ((3, 0.25),)).per_inference(2)
+        CauseCost(cause=<Cause.RELUS: 'relus'>, cost_s=0.25, steps=((3, 0.125),))
+        """
+        steps = tuple((step, busy_s / count) for step, busy_s in self.steps)
+        return CauseCost(self.cause, self.cost_s / count, steps)
+
 
 @dataclass(frozen=True, slots=True)
 class RunCosts:
@@ -74,8 +83,9 @@ class RunCosts:
 
     @classmethod
     def of(cls, script: RunScript, setting: Setting) -> Self:
-        """Finds them by simulating each phase without each cause."""
-        return cls(costs_of_causes(script.online, setting), costs_of_causes(script.offline, setting))
+        """Finds them by simulating each phase without each cause. They are those of one inference."""
+        offline = [one.per_inference(script.ahead) for one in costs_of_causes(script.offline, setting)]
+        return cls(costs_of_causes(script.online, setting), offline)
 
 
 def costs_of_causes(script: PhaseScript, setting: Setting) -> list[CauseCost]:

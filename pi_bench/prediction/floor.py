@@ -50,6 +50,18 @@ class FloorTimes:
         """The floor in seconds."""
         return max(self.client_s, self.server_s, self.link_s)
 
+    def per_inference(self, count: int) -> FloorTimes:
+        """Returns the part of one of `count` inferences that share the phase.
+
+        >>> FloorTimes(client_s=2.0).per_inference(4).client_s
+        0.5
+        """
+        work = {
+            party: {name: amount / count for name, amount in amounts.items()}
+            for party, amounts in self.work.items()
+        }
+        return FloorTimes(self.client_s / count, self.server_s / count, self.link_s / count, work)
+
     @property
     def bound_by(self) -> str:
         """The part that takes longest: client, server or link."""
@@ -70,6 +82,15 @@ class PhaseFloor:
 
     whole: FloorTimes
     operators: Mapping[int, FloorTimes]
+
+    def per_inference(self, count: int) -> PhaseFloor:
+        """Returns the part of one of `count` inferences that share the phase.
+
+        >>> PhaseFloor(FloorTimes(client_s=2.0), {}).per_inference(2).whole.time_s
+        1.0
+        """
+        operators = {step: times.per_inference(count) for step, times in self.operators.items()}
+        return PhaseFloor(self.whole.per_inference(count), operators)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,10 +155,8 @@ def script_floor(
     """
     least = {unit: work.amounts for primitive in (*BUILT_IN, *own) for unit, work in primitive.least.items()}
     transport = _Transport.of(limits, link)
-    return Floor(
-        _phase(script.offline, least, limits, transport),
-        _phase(script.online, least, limits, transport),
-    )
+    offline = _phase(script.offline, least, limits, transport).per_inference(script.ahead)
+    return Floor(offline, _phase(script.online, least, limits, transport))
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,18 @@ class PredictedPhase:
     depth: int
     spans: dict[Party, dict[tuple[int, str], Span]]
 
+    def per_inference(self, count: int) -> PredictedPhase:
+        """Returns the part of one of `count` inferences that share the phase.
+
+        >>> PredictedPhase(0.5, 2, {Party.CLIENT: {}}).per_inference(2).time_s
+        0.25
+        """
+        spans = {
+            party: {key: span.per_inference(count) for key, span in own.items()}
+            for party, own in self.spans.items()
+        }
+        return PredictedPhase(self.time_s / count, self.depth, spans)
+
     def of_step(self, party: Party, step: int) -> list[Span]:
         """Lists the spans of a step at a party, for all of its parts."""
         return [span for (op_id, _), span in self.spans[party].items() if op_id == step]

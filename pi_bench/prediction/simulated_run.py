@@ -42,7 +42,7 @@ class PredictedRun:
 
 
 def predict_run(script: RunScript, setting: Setting) -> PredictedRun:
-    """Simulates both phases of `script`.
+    """Simulates both phases of `script`. The figures of the offline phase are those of one inference.
 
     Raises:
         InputError: the costs of `setting` lack a unit that the script needs.
@@ -54,4 +54,5 @@ def predict_run(script: RunScript, setting: Setting) -> PredictedRun:
     0
     """
     simulation = Simulation(setting.costs, setting.link, polls=setting.polls)
-    return PredictedRun(simulation.run(script.offline), simulation.run(script.online))
+    offline = simulation.run(script.offline).per_inference(script.ahead)
+    return PredictedRun(offline, simulation.run(script.online))

@@ -1,8 +1,8 @@
 """Declares the classes by which a protocol describes itself and runs: one object per party and session.
 
-The harness calls `set_up` once per connection on both parties, and then `preprocess` and `infer` any number
-of times. Either phase may send any number of messages in either direction. No state outlives the object, and
-nothing is kept at module level.
+The harness calls `set_up` once per connection on both parties, and then `preprocess_ahead` and `infer` any
+number of times. Either phase may send any number of messages in either direction. No state outlives the
+object, and nothing is kept at module level.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from pi_bench.arithmetic.activation_law import ActivationLaw
 from pi_bench.channel.link import Link
+from pi_bench.defaults import MAX_AHEAD
 from pi_bench.errors import UsageError
 from pi_bench.network.program import Program, Weights
 from pi_bench.primitives import Primitive
@@ -23,7 +24,7 @@ from pi_bench.protocol.options import Mode, Option, OptionValue, ProtocolOptions
 from pi_bench.protocol.prediction import PredictedBytes
 from pi_bench.protocol.preprocessing import Preprocessing
 from pi_bench.protocol.script import Purpose, RunScript
-from pi_bench.protocol.session import SessionLike
+from pi_bench.protocol.session import SessionLike, ShareTrace
 from pi_bench.unknown_name import unknown_name
 
 
@@ -116,6 +117,9 @@ class ProtocolInfo:
     `pi_bench.primitives.built_in`."""
     options: tuple[Option[Any], ...] = ()
     """The protocol's own options. They become flags, and keys of the handshake and of results."""
+    constants: tuple[tuple[str, str], ...] = ()
+    """Names and hashes of constants from which both parties derive the sizes of messages. The server offers
+    them in the handshake, and a client with other ones refuses by name."""
     default: bool = False
     """Whether commands run this protocol if the user names none. One protocol of this package says so."""
 
@@ -130,14 +134,17 @@ class ProtocolInfo:
             raise ValueError(f"protocol {self.name!r} has an option of the undeclared mode {min(unknown)!r}")
 
     def notes_of(self, program: Program, options: ProtocolOptions) -> tuple[str, ...]:
-        """Returns the caveat, if there is one, and the notes.
+        """Returns the caveat, if there is one, the notes, and the number of inferences per offline phase.
+
+        One inference per phase needs no words.
 
         >>> from pi_bench.registry import default_protocol
         >>> from pi_bench.testing import small_network
         >>> default_protocol().notes_of(small_network()[0], ProtocolOptions("exact"))
         ()
         """
-        return (*([self.caveat] if self.caveat else []), *self.notes(program, options))
+        ahead = [f"each offline phase prepares {options.ahead} inferences"] if options.ahead > 1 else []
+        return (*([self.caveat] if self.caveat else []), *self.notes(program, options), *ahead)
 
     @property
     def mode_names(self) -> tuple[str, ...]:
@@ -151,6 +158,7 @@ class ProtocolInfo:
         *,
         threads: int = 1,
         weight_cache_bytes: int = 0,
+        ahead: int = 1,
     ) -> ProtocolOptions:
         """Returns checked options, with the default of each option that is not given.
 
@@ -158,8 +166,11 @@ class ProtocolInfo:
         other party.
 
         Raises:
-            UsageError: the protocol has no such mode, option or value, or an option is missing.
+            UsageError: the protocol has no such mode, option or value, or an option is missing, or `ahead` is
+            out of its range.
         """
+        if not 1 <= ahead <= MAX_AHEAD:
+            raise UsageError(f"--ahead {ahead}: give 1 to {MAX_AHEAD}")
         chosen = self.mode(self.mode_names[0] if mode is None else mode).name
         given = {} if given is None else given
         unknown = [name for name in given if name not in {option.name for option in self.options}]
@@ -177,7 +188,7 @@ class ProtocolInfo:
             if not option.accepts(value):
                 raise UsageError(f"{option.flag} {str(value)[:40]}: give {option.choices}")
             values[option.name] = value
-        return ProtocolOptions(chosen, threads, values, weight_cache_bytes)
+        return ProtocolOptions(chosen, threads, values, weight_cache_bytes, ahead)
 
     def law(self, options: ProtocolOptions) -> ActivationLaw:
         """Returns the law that activations follow in a run with these options."""
@@ -256,6 +267,29 @@ class PartyProtocol(ABC):
     @abstractmethod
     def preprocess(self, inference_id: int) -> Preprocessing:
         """Runs the offline phase of one inference. `inference_id` never repeats in a session."""
+
+    def preprocess_ahead(self, first_id: int) -> list[Preprocessing]:
+        """Runs one offline phase for the `options.ahead` inferences from `first_id` on.
+
+        Returns the material of each, in the order of their ids. A protocol whose inferences share messages of
+        the offline phase overrides this. The others run `preprocess` once for each.
+        """
+        trace = self.session.trace
+        materials: list[Preprocessing] = []
+        try:
+            for inference_id in range(first_id, first_id + self.options.ahead):
+                if inference_id != first_id and trace is not None:
+                    self.session.trace = ShareTrace()
+                material = self.preprocess(inference_id)
+                material.trace = self.session.trace
+                materials.append(material)
+        except BaseException:
+            for material in materials:
+                material.burn()
+            raise
+        finally:
+            self.session.trace = trace
+        return materials
 
     @abstractmethod
     def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:

@@ -28,6 +28,8 @@ class ProtocolOptions:
         values: the protocol's own options by name, those that its mode has.
         weight_cache_bytes: bounds the memory that a server spends on weights in the form that the offline
             phase uses.
+        ahead: the number of inferences that one offline phase prepares, each with material of its own, 1 to
+            `defaults.MAX_AHEAD`. Both parties agree on it, too.
 
     >>> ProtocolOptions("exact", values={"label_chunk": 3}).values["label_chunk"]
     3
@@ -37,6 +39,7 @@ class ProtocolOptions:
     threads: int = 1
     values: Mapping[str, OptionValue] = field(default_factory=dict, hash=False)
     weight_cache_bytes: int = 0
+    ahead: int = 1
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", MappingProxyType(dict(self.values)))
@@ -56,6 +59,7 @@ class ProtocolOptions:
             "threads": self.threads,
             "values": dict(self.values),
             "weight_cache_bytes": self.weight_cache_bytes,
+            "ahead": self.ahead,
         }
 
 

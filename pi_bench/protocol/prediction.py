@@ -14,6 +14,9 @@ from pi_bench.protocol.session import Party
 class PredictedBytes:
     """Counts the payload bytes of one inference, without frame headers and without the set-up.
 
+    Where an offline phase prepares several inferences, its bytes are divided by their number, for each
+    operator and part, and rounded down.
+
     Attributes:
         offline, online: bytes by the sending party.
         offline_parts: bytes by part and sender.
@@ -40,9 +43,12 @@ class PredictedBytes:
         """Counts the messages of a script that a phase counts."""
         predicted = cls()
         for party in Party:
+            sent: dict[tuple[int, str], int] = defaultdict(int)
             for action in script.offline.roles[party].actions:
                 if action.kind is ActionKind.SEND and not action.between:
-                    predicted.add_offline(action.part, party, action.byte_count)
+                    sent[action.step, action.part] += action.byte_count
+            for (_, part), byte_count in sent.items():
+                predicted.add_offline(part, party, byte_count // script.ahead)
             for action in script.online.roles[party].actions:
                 if action.kind is ActionKind.SEND and not action.between:
                     predicted.add_online(action.step, party, action.byte_count)

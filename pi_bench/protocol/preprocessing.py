@@ -8,6 +8,7 @@ from typing import Protocol as StructuralType
 import numpy as np
 
 from pi_bench.errors import PreprocessingSpentError
+from pi_bench.protocol.session import ShareTrace
 
 
 class Closeable(StructuralType):
@@ -28,7 +29,8 @@ class Preprocessing:
     A protocol claims them before the first online byte. Garbled tables that are used with two inputs reveal
     delta, and a mask that is used twice reveals the difference of two inputs. `secrets` own the memory that
     some arrays are views of. `version` is the protocol's own number for the meaning of its arrays. A program
-    that stores material must store both the version and the protocol's name, and refuse unknown ones.
+    that stores material must store both the version and the protocol's name, and refuse unknown ones. `trace`
+    has the shares that its offline phase kept for verification, if they were asked for.
 
     >>> material = Preprocessing("toy", 0, {"mask": np.zeros(2, np.uint32)})
     >>> material.storage_bytes
@@ -55,6 +57,7 @@ class Preprocessing:
         self.storage_bytes = sum(array.nbytes for array in arrays.values())
         self._arrays: dict[str, np.ndarray] | None = arrays
         self._secrets = tuple(secrets)
+        self.trace: ShareTrace | None = None
 
     @property
     def spent(self) -> bool:
@@ -83,7 +86,7 @@ class Preprocessing:
 
         The harness calls it after a run, an abort, a time-out and a lost connection.
         """
-        self._arrays = None
+        self._arrays = self.trace = None
         secrets, self._secrets = self._secrets, ()
         for secret in secrets:
             secret.close()

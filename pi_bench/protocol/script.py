@@ -195,7 +195,7 @@ class PhaseScript:
 
 @dataclass(frozen=True, slots=True)
 class RunScript:
-    """Holds the scripts of one inference, and the words with which an explanation names its work.
+    """Holds the scripts of an inference, and the words with which an explanation names its work.
 
     Attributes:
         offline, online: the script of each phase.
@@ -204,6 +204,8 @@ class RunScript:
         online_text: names the work of the online phase by purpose, such as "products under encryption".
             Without words an explanation names the purpose alone.
         set_up: the messages of a connection's set-up, in their order. No times are predicted for them.
+        ahead: the number of inferences that the script of the offline phase prepares. Figures about the
+            phase are given per inference.
 
     >>> script = RunScript(PhaseScript("offline"), PhaseScript("online"))
     >>> script.offline.message(Party.SERVER, 0, "tables", Purpose.RELU, 6400)
@@ -217,3 +219,4 @@ class RunScript:
     offline_text: Mapping[Purpose, str] = field(default_factory=dict)
     online_text: Mapping[Purpose, str] = field(default_factory=dict)
     set_up: tuple[Message, ...] = ()
+    ahead: int = 1

@@ -48,6 +48,25 @@ class Span:
         """Bytes received, with the headers of frames."""
         return self.received_bytes + HEADER_BYTES * self.received_count
 
+    def per_inference(self, count: int) -> Span:
+        """Returns the part of one of `count` inferences that shared the step. Whole numbers are rounded down.
+
+        >>> Span(3, "he", compute_s=0.5, sent_bytes=7).per_inference(2)
+        Span(op_id=3, part='he', compute_s=0.25, ..., sent_bytes=3, ...)
+        """
+        return Span(
+            op_id=self.op_id,
+            part=self.part,
+            compute_s=self.compute_s / count,
+            send_s=self.send_s / count,
+            wait_s=self.wait_s / count,
+            sent_bytes=self.sent_bytes // count,
+            received_bytes=self.received_bytes // count,
+            sent_count=self.sent_count // count,
+            received_count=self.received_count // count,
+            depth_count=self.depth_count,
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """Returns the fields as JSON values."""
         return {field.name: getattr(self, field.name) for field in fields(self)}

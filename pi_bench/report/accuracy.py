@@ -46,7 +46,7 @@ def build_accuracy(
     result = document.Accuracy(
         schema_version=2,
         interrupted=findings.interruption is not None,
-        network=document.Network(
+        network=document.ProgramIdentity(
             name=program.name,
             digest=program_digest(program),
             relu_count=program.relu_count,

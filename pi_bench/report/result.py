@@ -77,7 +77,7 @@ def build_result(
         offline=offline,
         material_load_s=median(run.client.online.material_load_s for run in runs),
         online=online,
-        first_inference_s=measurement.set_up_s + offline.time_s + online.latency_s.median,
+        first_inference_s=measurement.set_up_s + offline.ahead * offline.time_s + online.latency_s.median,
         storage_bytes_per_inference=storage.client + storage.server,
         storage_bytes=storage,
         peak_memory_bytes=_peak_memory(measurement),
@@ -156,6 +156,7 @@ def _offline(runs: Sequence[Run]) -> document.OfflinePhase:
         bytes=bytes_of_phase(record, "bytes"),
         wire_bytes=bytes_of_phase(record, "wire_bytes"),
         parts=parts_of(runs, "offline"),
+        ahead=runs[0].client.offline.ahead,
     )
 
 

@@ -171,6 +171,7 @@ def _phases(result: Result) -> Rows:
         (
             "offline",
             f"{seconds(offline.time_s)}{each(offline.time_s) or ' per inference'}"
+            f"{f', {offline.ahead} inferences prepared at once' if offline.ahead > 1 else ''}"
             f"{hidden if is_shown(offline.hidden_s) else ''}",
         ),
         (

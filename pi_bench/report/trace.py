@@ -49,7 +49,7 @@ def trace_part(measurement: Measurement, file: str) -> TracedInference | None:
         file=file,
         clock_offset_s=clock.offset_ns / 1e9,
         clock_uncertainty_s=clock.uncertainty_ns / 1e9,
-        offline=phase(Phase.OFFLINE, run.offline_s),
+        offline=phase(Phase.OFFLINE, run.client.offline.phase_s),
         online=phase(Phase.ONLINE, run.latency_s),
     )
 

@@ -1,8 +1,9 @@
 """Agrees on versions, protocol, options and program before the first cryptographic byte.
 
     client                                              server
-      hello {version, nonce, requirements}         ->
-                                                   <-   offer {version, nonce, protocol, options, digest}
+      hello {version, format, nonce, requirements} ->
+                                                   <-   offer {version, format, nonce, protocol, options,
+                                                               digest, ahead, constants}
                                                    <-   the public program
       confirm {digest, session}                    ->
 
@@ -26,7 +27,11 @@ from pi_bench import codec
 from pi_bench.channel.channel import Channel
 from pi_bench.channel.frame import NO_STEP, FrameHeader, FrameKind
 from pi_bench.crypto.symmetric import SEED_BYTES
+from pi_bench.defaults import MAX_AHEAD
 from pi_bench.errors import PeerError, PiBenchError
+
+FORMAT = 2
+"""The format of the handshake and of the offline phase. Builds of one version may differ in it."""
 
 HANDSHAKE_TIMEOUT_S = 10.0
 HELLO_TIMEOUT_S = 3.0  # a client greets once connected; an idle one must not delay the next one
@@ -48,7 +53,8 @@ class Offer:
     """Holds the offer of the server: protocol, mode, options, and the public program as bytes.
 
     `digest` is the program's digest in hex. `options` are the protocol's own, by name. The client's
-    protocol says which of them it takes.
+    protocol says which of them it takes. `ahead` is that of `ProtocolOptions`, and
+    `constants` are those of `ProtocolInfo`.
 
     >>> Offer("toy", "exact", "00ff", b"program").as_meta()["mode"]
     'exact'
@@ -59,6 +65,8 @@ class Offer:
     digest: str
     program: bytes
     options: Mapping[str, int | str] = field(default_factory=dict, hash=False)
+    ahead: int = 1
+    constants: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def as_meta(self) -> dict[str, Any]:
         """Returns every field but the program as JSON values."""
@@ -67,6 +75,8 @@ class Offer:
             "mode": self.mode,
             "options": dict(self.options),
             "digest": self.digest,
+            "ahead": self.ahead,
+            "constants": dict(self.constants),
         }
 
 
@@ -165,6 +175,7 @@ def greet_as_client(
             0,
             {
                 "version": pi_bench.__version__,
+                "format": FORMAT,
                 "nonce": nonce.hex(),
                 "protocol": requirements.protocol,
                 "mode": requirements.mode,
@@ -177,13 +188,14 @@ def greet_as_client(
             waiting()
         offer = _receive(channel, 0, patience_s)
         protocol, mode, digest = (_text(offer, name) for name in ("protocol", "mode", "digest"))
-        options = _options(offer)
+        options, ahead, constants = _options(offer), _ahead(offer), _constants(offer)
         requirements.require(protocol, mode, digest)
         program = bytes(channel.receive_bounded(_header(1, 0), MAX_PROGRAM_BYTES, HANDSHAKE_TIMEOUT_S))
         found = digest_of(program)
         if found != digest:
             raise PeerError(f"the server announced the digest {digest} but sent a program with {found}")
-        agreement = _agree(nonce, _nonce(offer), Offer(protocol, mode, digest, program, options))
+        agreed = Offer(protocol, mode, digest, program, options, ahead, constants)
+        agreement = _agree(nonce, _nonce(offer), agreed)
         _send(channel, 1, {"digest": digest, "session": f"{agreement.session_id:016x}"})
     channel.start_checksums(agreement.checksum_seed)
     _log.info("handshake: %s, %s, program of %d bytes, digest %.16s", protocol, mode, len(program), digest)
@@ -212,7 +224,12 @@ def greet_as_server(channel: Channel, offer: Offer) -> Agreement:
         _send(
             channel,
             0,
-            {"version": pi_bench.__version__, "nonce": nonce.hex(), **offer.as_meta()},
+            {
+                "version": pi_bench.__version__,
+                "format": FORMAT,
+                "nonce": nonce.hex(),
+                **offer.as_meta(),
+            },
         )
         channel.send(_header(1, len(offer.program)), [memoryview(offer.program)])
         agreement = _agree(_nonce(hello), nonce, offer)
@@ -283,6 +300,12 @@ def _require_version(meta: Mapping[str, Any]) -> None:
             f"the other party runs pi-bench {version!r}, this one {pi_bench.__version__}; "
             "install the same version at both parties"
         )
+    found = meta.get("format", 1)
+    if type(found) is not int or found != FORMAT:
+        raise PeerError(
+            f"the other party's build has format {str(found)[:20]!r} of the handshake, this one {FORMAT}; "
+            "install the same build of pi-bench at both parties"
+        )
 
 
 def _text(meta: Mapping[str, Any], name: str) -> str:
@@ -303,6 +326,28 @@ def _options(meta: Mapping[str, Any]) -> dict[str, int | str]:
         if not 0 < len(name) <= MAX_TEXT or not name.isprintable() or not (whole or text):
             raise PeerError(f"the other party's handshake has an unusable option {name[:40]!r}")
     return found
+
+
+def _constants(meta: Mapping[str, Any]) -> dict[str, str]:
+    found = meta.get("constants")
+    if not isinstance(found, dict) or len(found) > MAX_OPTIONS:
+        raise PeerError("the other party's handshake lacks usable 'constants'")
+    for name, value in found.items():
+        texts = (name, value)
+        if not all(
+            isinstance(text, str) and 0 < len(text) <= MAX_TEXT and text.isprintable() for text in texts
+        ):
+            raise PeerError(f"the other party's handshake has an unusable constant {name[:40]!r}")
+    return found
+
+
+def _ahead(meta: Mapping[str, Any]) -> int:
+    value = meta.get("ahead")
+    if type(value) is not int or not 1 <= value <= MAX_AHEAD:
+        raise PeerError(
+            f"the other party's handshake lacks a usable 'ahead': a whole number from 1 to {MAX_AHEAD}"
+        )
+    return value
 
 
 def _optional_text(meta: Mapping[str, Any], name: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pi_bench.protocol.span import Span
@@ -41,6 +41,20 @@ class PhaseRecord:
     peak_memory_by_phase: bool
     depth: int
     spans: list[Span]
+
+    def per_inference(self, count: int) -> PhaseRecord:
+        """Returns the part of one of `count` inferences that shared the phase, with the whole peak of memory.
+
+        >>> record = PhaseRecord(Phase.OFFLINE, 1, 0.5, 0.25, 1 << 20, True, 2, [])
+        >>> record.per_inference(2).wall_s
+        0.25
+        """
+        return replace(
+            self,
+            wall_s=self.wall_s / count,
+            cpu_s=self.cpu_s / count,
+            spans=[span.per_inference(count) for span in self.spans],
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the fields as JSON values."""

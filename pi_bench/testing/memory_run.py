@@ -50,6 +50,8 @@ def run_in_memory(
 ) -> list[MemoryRun]:
     """Runs one session with one inference per encoded input, and returns them.
 
+    The transcript of an inference has an offline phase only if that began with it (``options.ahead``).
+
     `change` is called with each party's session before the set-up. It may replace a method, such as `send` by
     one that fails. The other arguments are those of `TwoParties`.
 
@@ -80,7 +82,10 @@ def run_in_memory(
             for party, session in parties.sessions.items():
                 session.trace = traces[party]
             transcript.clear()
-            output = parties.infer(parties.preprocess(), encoded)
+            materials = parties.preprocess()
+            for party, session in parties.sessions.items():
+                session.trace = traces[party] = materials[party].trace or traces[party]
+            output = parties.infer(materials, encoded)
             runs.append(MemoryRun(output, traces, transcript[:], set_up))
     return runs
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Self
 
 import numpy as np
@@ -16,7 +17,8 @@ class TwoParties:
     """Runs both parties of a protocol on one session in memory.
 
     It is a context manager. Entering it runs the set-up. Leaving it burns unused material and wipes the
-    protocol's secrets. `preprocess` and `infer` run both parties at once. `prepared` is that of
+    protocol's secrets. `preprocess` and `infer` run both parties at once. With ``options.ahead`` above 1,
+    every so many calls of `preprocess` run an offline phase. `prepared` is that of
     `PartyProtocol`. `timeout_s` bounds how long a party waits for a message. None sets no bound, as a
     debugger needs. Every message is appended to the list `transcript`. `binding` is random by default.
 
@@ -55,6 +57,7 @@ class TwoParties:
         self._name = info.name
         self._inference_count = 0
         self._materials: list[Preprocessing] = []
+        self._ahead: deque[dict[Party, Preprocessing]] = deque()
         self._threads = party_threads()
 
     def __enter__(self) -> Self:
@@ -80,16 +83,22 @@ class TwoParties:
             side.close()
 
     def preprocess(self) -> dict[Party, Preprocessing]:
-        """Runs the offline phase of the next inference."""
-        number, self._inference_count = self._inference_count, self._inference_count + 1
+        """Returns the material of the next inference, after its offline phase if there is none yet."""
+        if self._ahead:
+            return self._ahead.popleft()
+        number = self._inference_count
 
-        def step(party: Party) -> Preprocessing:
-            material = self._sides[party].preprocess(number)
-            self._materials.append(material)
-            return material
+        def step(party: Party) -> list[Preprocessing]:
+            materials = self._sides[party].preprocess_ahead(number)
+            self._materials += materials
+            return materials
 
         self._begin(f"offline {number}")
-        return run_at_both(self.sessions, self._threads, step)
+        made = run_at_both(self.sessions, self._threads, step)
+        for client, server in zip(made[Party.CLIENT], made[Party.SERVER], strict=True):
+            self._ahead.append({Party.CLIENT: client, Party.SERVER: server})
+        self._inference_count += len(self._ahead)
+        return self._ahead.popleft()
 
     def infer(self, materials: dict[Party, Preprocessing], encoded: np.ndarray) -> np.ndarray:
         """Runs the online phase and returns the client's output, uint32 of the output's shape.

@@ -35,7 +35,7 @@ outside cryptographers: section 11 of docs/threat-model-fss.md lists the finding
 
 from functools import partial
 
-from pi_bench.hybrid.modes import HE_PLAN, OT, SIGN_DROP, WINDOW_MODES
+from pi_bench.hybrid.modes import CONSTANTS, HE_PLAN, OT, SIGN_DROP, WINDOW_MODES
 from pi_bench.hybrid.ot_choice import settle_ot
 from pi_bench.hybrid.other_settings import cheaper_settings
 from pi_bench.hybrid.script import hybrid_script, predict_hybrid
@@ -60,4 +60,5 @@ PROTOCOL = ProtocolInfo(
     notes=gadget_notes,
     primitives=(FSS,),
     options=(HE_PLAN, OT, SIGN_DROP),
+    constants=CONSTANTS,
 )

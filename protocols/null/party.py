@@ -40,6 +40,7 @@ class _NullParty(PartyProtocol):
         script, party = self.script(program, options), session.party
         self._set_up = set_up_messages(script.set_up, party)
         self._offline = phase_messages(script.offline.roles[party])
+        self._ahead = script.ahead  # the inferences that its offline phase is for
         self._role = script.online.roles[party]
         self._online = online_messages(program, self._role, party)
         most_bytes = max(message.byte_count for message in (*self._set_up, *self._offline, *self._online))
@@ -58,6 +59,12 @@ class _NullParty(PartyProtocol):
     def set_up(self) -> None:
         """Exchanges the messages of the set-up."""
         self._exchange(self._set_up)
+
+    def preprocess_ahead(self, first_id: int) -> list[Preprocessing]:
+        """Exchanges the messages of the offline phase, as often as the other protocol does."""
+        for _ in range(self.options.ahead // self._ahead):
+            self._exchange(self._offline)
+        return super().preprocess_ahead(first_id)
 
     def _exchange(self, messages: Iterable[PlannedMessage]) -> None:
         """Exchanges messages that hold zeros only, neither input nor logits."""
@@ -121,8 +128,7 @@ class NullClient(_NullParty):
         )
 
     def preprocess(self, inference_id: int) -> Preprocessing:
-        """Exchanges the messages of the offline phase."""
-        self._exchange(self._offline)
+        """Makes empty material. `preprocess_ahead` exchanges the messages."""
         if self.session.trace is not None:
             for op in self.program.linear_ops:
                 self.session.trace.keep_linear(op.id, np.zeros(op.shape, np.uint32))
@@ -180,8 +186,7 @@ class NullServer(_NullParty):
         self._schedule = Schedule(items)
 
     def preprocess(self, inference_id: int) -> Preprocessing:
-        """Exchanges the messages of the offline phase."""
-        self._exchange(self._offline)
+        """Makes empty material. `preprocess_ahead` exchanges the messages."""
         return Preprocessing(NAME, inference_id, {})
 
     def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:

@@ -246,13 +246,50 @@ def test_predicted_stands_beside_measured_and_bytes_are_the_same(delphi: Measure
     assert delphi["explanation"] is None
 
 
-@pytest.mark.parametrize("flags", [("--mode", "exact"), ("--label-chunk", "2"), ("--link", "1Gbit,1ms")])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ("--mode", "exact"),
+        ("--label-chunk", "2"),
+        ("--link", "1Gbit,1ms"),
+        ("--ahead", "3", "--he-plan", "bytes"),
+    ],
+)
 def test_predicted_bytes_are_right_in_every_setting(
     model_file: Path, tmp_path: Path, flags: tuple[str, ...]
 ) -> None:
     result = measure(model_file, tmp_path, "--runs", "1", *flags)
     for phase in ("online", "offline"):
         assert result["prediction"][phase]["wire_bytes"] == result[phase]["wire_bytes"]
+
+
+def test_inferences_that_are_prepared_together_run_and_are_verified_one_by_one(
+    model_file: Path, tmp_path: Path, schema: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    trace = tmp_path / "trace.json"
+    flags = ("--ahead", "2", "--runs", "3", "--warmup", "0", "--trace", str(trace))
+    result = measure(model_file, tmp_path, *flags)
+    jsonschema.validate(result, schema)
+    offline = result["offline"]
+    assert (offline["ahead"], result["verification"]["verified_run_count"]) == (2, 3)
+    first, second, third = offline["samples_s"]
+    assert first == second != third, "two inferences share a phase, and the third begins another one"
+    whole_s = result["setup"]["time_s"] + 2 * offline["time_s"] + result["online"]["latency_s"]["median"]
+    assert result["first_inference_s"] == pytest.approx(whole_s)
+    assert result["trace"]["offline"]["time_s"] > 0
+    assert "per inference, 2 inferences prepared at once" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("ahead", ["0", "17", "x"])
+def test_a_wrong_number_of_inferences_is_refused(
+    model_file: Path, ahead: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = main(["latency", str(model_file), "--ahead", ahead])
+    except SystemExit as leaving:  # of argparse
+        code = leaving.code
+    assert code == 2
+    assert "--ahead" in capsys.readouterr().err
 
 
 def test_explanations_are_told_and_written_in_lines_that_fit(

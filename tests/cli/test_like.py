@@ -32,6 +32,7 @@ SAMPLES = {
     "batch": "2",
     "threads": "1",
     "weight_cache": "123",
+    "ahead": "3",
     "timeout": "33",
     "explain": None,
     "no_limits": None,

@@ -124,7 +124,7 @@ def test_two_terminals(
 def test_a_batch_has_numbered_images_and_the_answer_is_said_to_be_unverified(
     serving: Callable[..., Serving], input_file: Path, tiny_graph: Graph, tiny_input: np.ndarray
 ) -> None:
-    server = serving("--protocol", "fss", "--mode", "exact", "--batch", "2")
+    server = serving("--protocol", "fss", "--mode", "exact", "--batch", "2", "--ahead", "3")
     images = np.stack([tiny_input, -tiny_input])
     np.save(input_file, images)
     target = input_file.with_name("answer.json")
@@ -143,6 +143,10 @@ def test_a_batch_has_numbered_images_and_the_answer_is_said_to_be_unverified(
     caveat = "Protocol fss is new. It was reviewed inside this project, not by outside cryptographers."
     assert server.line() == caveat == answer["notes"][0]
     assert run.stdout.count(caveat) == 1 and caveat not in run.stderr
+    assert "use shared tables" in server.line()
+    assert server.line() == "each offline phase prepares 3 inferences"
+    unused = "this client leaves 2 inferences of the offline phase unused"
+    assert unused in answer["notes"] and unused in run.stdout
 
 
 def test_bad_clients_cost_nobody_else(serving: Callable[..., Serving], input_file: Path) -> None:

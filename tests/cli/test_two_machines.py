@@ -84,14 +84,15 @@ def error_of(run: subprocess.CompletedProcess[str]) -> str:
 def test_the_result_is_that_of_one_machine_with_a_real_link(
     serving: Callable[..., Serving], model_file: Path, tmp_path: Path, history_of_tests: Path
 ) -> None:
+    """With two inferences per offline phase at both."""
     here, there, logits = (tmp_path / name for name in ("here.json", "there.json", "logits.npy"))
-    flags = ("--protocol", "delphi", "--mode", "exact")
-    local = [*PI_BENCH, "latency", str(model_file), *flags, "--runs", "2", "--threads", "1"]
+    flags, ahead = ("--protocol", "delphi", "--mode", "exact"), ("--ahead", "2")
+    local = [*PI_BENCH, "latency", str(model_file), *flags, *ahead, "--runs", "2", "--threads", "1"]
     made = subprocess.run(
         [*local, "--json", str(here), "--output", str(logits)], capture_output=True, text=True, check=False
     )
     assert made.returncode == 0, made.stderr
-    server = serving("--measure", *flags)
+    server = serving("--measure", *flags, *ahead)
     run = latency(
         server.address,
         tmp_path,
@@ -104,6 +105,7 @@ def test_the_result_is_that_of_one_machine_with_a_real_link(
         assert set(one[name]) == set(two[name])
     for phase in ("online", "offline", "setup"):
         assert one[phase]["bytes"] == two[phase]["bytes"]
+    assert one["offline"]["ahead"] == two["offline"]["ahead"] == 2
     assert two["online"]["comm_round_count"] == one["online"]["comm_round_count"]
     assert [layer["name"] for layer in two["online"]["layers"]] == [
         layer["name"] for layer in one["online"]["layers"]

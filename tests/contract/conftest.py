@@ -51,8 +51,8 @@ BINDING = b"loopback session".ljust(32)  # golden transcripts depend on it
 
 
 def cases_of(info: ProtocolInfo) -> list[ProtocolOptions]:
-    """Every mode, and two more values of each option that has a default: one in the first mode, one in the
-    second, where there is one."""
+    """Every mode, two more values of each option that has a default (one in the first mode, one in the
+    second, where there is one), and three inferences per offline phase."""
     needed = {option.name: _some(option) for option in info.options if option.default is None}
     bases = {
         mode.name: {
@@ -67,7 +67,7 @@ def cases_of(info: ProtocolInfo) -> list[ProtocolOptions]:
         for mode, value in zip(bases, (_some(option), option.values[-1]), strict=False):
             if option.default is not None and option.applies(mode):
                 found.append(info.configure(mode, {**bases[mode], option.name: value}))
-    return found
+    return [*found, dataclasses.replace(found[0], ahead=3)]
 
 
 def _some(option: Option) -> int | str:
@@ -98,7 +98,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _words(options: ProtocolOptions) -> str:
-    return "-".join([options.mode, *(f"{name}={value}" for name, value in options.values.items())])
+    values = dict(options.values) | ({"ahead": options.ahead} if options.ahead > 1 else {})
+    return "-".join([options.mode, *(f"{name}={value}" for name, value in values.items())])
 
 
 def run_protocol(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -29,17 +30,25 @@ def _of(messages, phase: str, sender: Party) -> list:
     return [m for m in messages if m.phase.startswith(phase) and m.sender is sender]
 
 
+def _size(messages, ahead: int) -> int:
+    """The payload bytes per inference. Those of each operator and part are divided and rounded down."""
+    sizes: Counter[tuple[int, str]] = Counter()
+    for message in messages:
+        sizes[message.op_id, message.part] += len(message.payload)
+    return sum(size // ahead for size in sizes.values())
+
+
 def test_bytes_equal_the_prediction(protocol, options, network, honest) -> None:
-    program = network[0]
+    program, ahead = network[0], options.ahead
     outcome = honest(protocol, network, options)[0]
     predicted = protocol.predict(program, options)
     for party in Party:
         offline = _of(outcome.transcript, "offline", party)
         online = _of(outcome.transcript, "online", party)
-        assert sum(len(m.payload) for m in offline) == predicted.offline[party]
+        assert _size(offline, ahead) == predicted.offline[party]
         assert sum(len(m.payload) for m in online) == predicted.online[party]
         for part, senders in predicted.offline_parts.items():
-            assert sum(len(m.payload) for m in offline if m.part == part) == senders[party]
+            assert _size([m for m in offline if m.part == part], ahead) == senders[party]
         for op_id, senders in predicted.online_ops.items():
             assert sum(len(m.payload) for m in online if m.op_id == op_id) == senders[party]
 

@@ -56,11 +56,13 @@ def counters(monkeypatch: pytest.MonkeyPatch) -> Counters:
     return Counters(monkeypatch)
 
 
+@pytest.mark.parametrize("ahead", [1, 2])
 @pytest.mark.parametrize("mode", ["windowed", "exact"])
-def test_no_counter_serves_twice(mode, small_network, run, counters, monkeypatch) -> None:
+def test_no_counter_serves_twice(mode, ahead, small_network, run, counters, monkeypatch) -> None:
+    """Of two offline phases, or of one that prepares both inferences."""
     monkeypatch.setattr(work_plan, "OFFLINE_SLICE_OTS", 1)  # a slice a group, so that slices matter
     program, weights, inputs = small_network
-    run(FSS, program, weights, [inputs[0]] * 2, mode)
+    run(FSS, program, weights, [inputs[0]] * 2, FSS.configure(mode, ahead=ahead))
     assert len(counters.of) == 4, "both parties make OTs in both ways"
     for role in ("sender", "receiver"):
         all_of_role = counters.of[role, "before"] + counters.of[role, "in a kernel"]

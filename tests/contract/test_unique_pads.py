@@ -254,12 +254,23 @@ def _seeds(found: Uses, *arrays: object) -> None:
 def test_no_key_meets_a_tweak_or_counter_twice(
     secure_protocol, options, network, run, uses, monkeypatch
 ) -> None:
+    _check_unique(secure_protocol, options, network, run, uses, monkeypatch)
+
+
+def test_silent_ots_of_one_phase_share_no_key(secure_protocol, network, run, uses, monkeypatch) -> None:
+    """The two inferences have the uses that two phases have."""
+    options = secure_protocol.configure(None, {"ot": "ferret"}, ahead=2)
+    _check_unique(secure_protocol, options, network, run, uses, monkeypatch)
+
+
+def _check_unique(secure_protocol, options, network, run, uses, monkeypatch) -> None:
     monkeypatch.setattr(work_plan, "_ONLINE_SLICE_BYTES", 1)  # a slice a group, so that slices matter
     monkeypatch.setattr(work_plan, "OFFLINE_SLICE_OTS", 1)
     monkeypatch.setattr(multiplications, "OFFLINE_SLICE_OTS", 1)
     program, weights, inputs = network
     assert any(len(job.offline_slices) > 1 for job in work_plan.WorkPlan(program, options).gadget_jobs)
-    run(secure_protocol, program, weights, [inputs[0]] * 2, options)
+    inferences = max(2, options.ahead)
+    run(secure_protocol, program, weights, [inputs[0]] * inferences, options)
     products = {"product sender", "product receiver", "factors"} if program.multiply_ops else set()
     if secure_protocol.name == "delphi":
         silent = SILENT_USES if options.values.get("ot") == "ferret" else set()
@@ -272,16 +283,16 @@ def test_no_key_meets_a_tweak_or_counter_twice(
         jobs = work_plan.WorkPlan(program, options, uses_tables=True).table_jobs
         truncates = any(job.table is not None and job.table.kind == "truncate" for job in jobs)
         assert ("fss server bits" in uses.of) == truncates
-        _check_tables(uses)
+        _check_tables(uses, inferences)
     drawn = {what: uses.of.pop(what) for what in DRAWN_WORDS & uses.of.keys()}
     assert repeated(drawn) == []
     for what, places in uses.of.items():
         ((place, count),) = places.most_common(1)
         assert count == 1, f"{what}: {place} is used {count} times"
     if options.values.get("ot") == "ferret":
-        _check_silent(uses)
+        _check_silent(uses, inferences)
     if uses.of.keys() >= HYBRID_USES:
-        _check_hybrid(uses, bool(products))
+        _check_hybrid(uses, inferences, bool(products))
 
 
 def test_keys_of_encryption_share_no_seed(uses) -> None:
@@ -291,27 +302,27 @@ def test_keys_of_encryption_share_no_seed(uses) -> None:
     assert len(seeds) == seeds.total() == 2 * (1 + 6 + 21)
 
 
-def _check_tables(uses: Uses) -> None:
+def _check_tables(uses: Uses, inferences: int) -> None:
     """Both parties hash the same places, under a seed that nothing else uses, and grow each node once."""
     for what in ("", " online", " bundles"):
         assert uses.of[f"fss server{what}"] == uses.of[f"fss client{what}"], what
     seeds = {seed for seed, _ in uses.of["fss server"]}
-    assert len(seeds) == 2, "fresh for each inference"
+    assert len(seeds) == inferences, "fresh for each inference"
     for what in ("garbler", "evaluator", "additive sender", "product sender"):
         assert not seeds & {seed for seed, _ in uses.of.get(what, ())}, what
 
 
-def _check_silent(uses: Uses) -> None:
+def _check_silent(uses: Uses, inferences: int) -> None:
     """Both parties grow the same trees, and each inference and direction has seeds of its own."""
     assert uses.of["ferret sender nodes"] == uses.of["ferret receiver nodes"] == uses.of["ferret corrections"]
     assert uses.of["ferret sender rows"] == uses.of["ferret receiver rows"]
     seeds = [{seed for seed, _ in uses.of[f"ferret sender {what}"]} for what in ("nodes", "rows")]
-    assert [len(found) for found in seeds] == [4, 4] and not seeds[0] & seeds[1]
+    assert [len(found) for found in seeds] == [2 * inferences] * 2 and not seeds[0] & seeds[1]
     for what in uses.of.keys() - SILENT_USES:
         assert not (seeds[0] | seeds[1]) & {seed for seed, _ in uses.of[what]}, what
 
 
-def _check_hybrid(uses: Uses, has_products: bool) -> None:
+def _check_hybrid(uses: Uses, inferences: int, has_products: bool) -> None:
     """Both parties use the same keys at the same places, and one purpose never another's."""
     assert uses.of["garbler"] == uses.of["evaluator"]
     assert uses.of["additive sender"] == uses.of["additive receiver"]
@@ -322,6 +333,7 @@ def _check_hybrid(uses: Uses, has_products: bool) -> None:
         assert {key for key, _ in uses.of["product sender"]} == {key for key, _ in uses.of["additive sender"]}
     assert uses.of["delta"] == uses.of["delta online"]
     assert {seed for seed, _ in uses.of["label seed"]} == {seed for seed, _ in uses.of["encoded"]}
-    for what, count in (("garbler", 2), ("label seed", 2), ("delta", 2), ("additive sender", 2)):
-        assert len({key for key, _ in uses.of[what]}) == count, f"{what}: fresh for each inference"
-    assert len({key for key, _ in uses.of["cot receiver"]}) == 3, "the reverse instance and two fresh ones"
+    for what in ("garbler", "label seed", "delta", "additive sender"):
+        assert len({key for key, _ in uses.of[what]}) == inferences, f"{what}: fresh for each inference"
+    fresh = len({key for key, _ in uses.of["cot receiver"]}) - 1  # without the reverse instance
+    assert fresh == inferences, "an instance for each inference"

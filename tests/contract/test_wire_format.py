@@ -64,7 +64,8 @@ def test_the_transcript_is_the_golden_one(secure_protocol, options, small_networ
     (outcome,) = run(secure_protocol, program, weights, inputs[:1], options)
     assert {m.sender for m in outcome.transcript} == set(Party)
     digests = _digests(outcome.transcript)
-    name = mode_text(options.mode, options.values).removeprefix("mode ")
+    values = dict(options.values) | ({"ahead": options.ahead} if options.ahead > 1 else {})
+    name = mode_text(options.mode, values).removeprefix("mode ")
     vectors = json.loads(VECTORS.read_text())
     golden = vectors["transcripts"].setdefault(secure_protocol.name, {})
     if UPDATE:

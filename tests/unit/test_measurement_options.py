@@ -74,7 +74,7 @@ def test_every_option_is_read_by_name_and_comes_from_its_key() -> None:
 
 
 def test_connect_refuses_what_goes_with_one_machine_alone(capsys: pytest.CaptureFixture[str]) -> None:
-    samples = {"link": ["lan"], "weight_cache_mb": ["1"], "explain": []}
+    samples = {"link": ["lan"], "weight_cache_mb": ["1"], "ahead": ["2"], "explain": []}
     assert samples.keys() == {name for name, option in TABLE.items() if option.refusal}
     for name, words in samples.items():
         asked = ["latency", "--connect", "127.0.0.1:9", TABLE[name].flags[0], *words]

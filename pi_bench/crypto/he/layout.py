@@ -5,6 +5,7 @@ packing.py describes the method and names its source.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -36,6 +37,8 @@ _RUNS_WEIGHT_NS = 4_500
 """Public prices of the steps, about those of one core with 52-bit multipliers. They decide between layouts
 and are the same on every machine, so that both parties choose alike. A weight polynomial serves all tiles."""
 
+_PRICES = {name: value for name, value in globals().items() if name.endswith("_NS")}
+
 _MAX_JOINED_PRODUCTS = 1 << 11
 """Bounds the memory of products that wait to be joined."""
 
@@ -50,6 +53,21 @@ _COPIES = {
     for level in range(1, parameters.MAX_JOIN_LEVELS + 1)
 }
 """The numbers of copies that have keys, by the slots."""
+
+
+def prices_hash() -> str:
+    """Hashes all numbers by which layouts are chosen: the prices, and the sizes that they are multiplied by.
+
+    Two builds with the same hash choose the same layout for a shape, as long as they list the same layouts.
+
+    >>> len(prices_hash())
+    16
+    """
+    sizes = (DEGREE, MIN_RUN, parameters.CIPHERTEXT_BYTES, parameters.PACKED_POLY_BYTES)
+    limits = (parameters.MAX_INPUT_POLYS, _MAX_JOINED_PRODUCTS)
+    copies = sorted(_COPIES.items())
+    text = repr((sorted(_PRICES.items()), sizes, limits, copies))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)

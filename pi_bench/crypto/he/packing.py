@@ -144,7 +144,7 @@ class LinearPlan:
         if wire_bytes > _MAX_WIRE_BYTES:
             raise ModelError(
                 f"{name}: its polynomials take {wire_bytes >> 20} MiB, at most {_MAX_WIRE_BYTES >> 20} are "
-                "allowed; use a smaller batch or input"
+                "allowed; use a smaller batch or input, or fewer inferences --ahead"
             )
         return plan
 

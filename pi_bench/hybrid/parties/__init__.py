@@ -10,6 +10,7 @@ Phases:
 
 Offline:
     products, crosses, select            products under encryption, cross products, selected windows
+    gadgets                              all but the products, for one inference of a phase
     garbling, tables, silent             garbled circuits, shared tables, instances of Ferret
 
 Online:

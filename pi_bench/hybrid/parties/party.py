@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -16,7 +18,14 @@ from pi_bench.hybrid.parties.products import draw_masks
 from pi_bench.hybrid.parties.scratch import ClientScratch, ServerScratch
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.program import Program, Weights
-from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolOptions, SessionLike
+from pi_bench.protocol import (
+    Party,
+    PartyProtocol,
+    Preprocessing,
+    ProtocolOptions,
+    SessionLike,
+    ShareTrace,
+)
 
 
 class HybridClient(PartyProtocol):
@@ -55,29 +64,46 @@ class HybridClient(PartyProtocol):
         )
 
     def preprocess(self, inference_id: int) -> Preprocessing:
-        """Draws the masks of one inference, and gathers labels and tables for it."""
+        """Prepares one inference, where an offline phase is for one."""
+        (material,) = self.preprocess_ahead(inference_id)
+        return material
+
+    def preprocess_ahead(self, first_id: int) -> list[Preprocessing]:
+        """Draws the masks of each inference, and gathers labels and tables for it."""
         assert self._keys is not None
-        masks = draw_masks(self.program)
-        with self._pool.take() as lease:
-            arrays, values = ClientOffline(
+        masks = [draw_masks(self.program) for _ in range(self._plan.ahead)]
+        with contextlib.ExitStack() as on_error:
+            leases = [on_error.enter_context(self._pool.take()) for _ in masks]
+            found = ClientOffline(
                 self.session,
                 self._plan,
                 self._turns,
                 self._keys,
-                lease,
+                leases,
                 masks,
-                inference_id,
+                first_id,
                 self.options.threads,
             ).run()
-        arrays |= {f"mask:{op_id}": mask for op_id, mask in masks.items()}
-        arrays |= {f"mask:{op.left}": values[op.left] for op in self.program.multiply_ops}
-        arrays["output_share"] = values[self.program.output.source]
-        if self.session.trace is not None:
-            for op in self.program.linear_ops:
-                self.session.trace.keep_linear(op.id, values[op.id])
-            for op_id, mask in masks.items():
-                self.session.trace.keep_activation(op_id, mask)
-        return Preprocessing(self.name, inference_id, arrays, [lease])
+        materials = []
+        for number, (lease, own, (arrays, values)) in enumerate(zip(leases, masks, found, strict=True)):
+            arrays |= {f"mask:{op_id}": mask for op_id, mask in own.items()}
+            arrays |= {f"mask:{op.left}": values[op.left] for op in self.program.multiply_ops}
+            arrays["output_share"] = values[self.program.output.source]
+            material = Preprocessing(self.name, first_id + number, arrays, [lease])
+            if self.session.trace is not None:
+                material.trace = self._traced(ShareTrace() if number else self.session.trace, values, own)
+            materials.append(material)
+        return materials
+
+    def _traced(
+        self, trace: ShareTrace, values: Mapping[int, np.ndarray], masks: Mapping[int, np.ndarray]
+    ) -> ShareTrace:
+        """Keeps the shares of one inference."""
+        for op in self.program.linear_ops:
+            trace.keep_linear(op.id, values[op.id])
+        for op_id, mask in masks.items():
+            trace.keep_activation(op_id, mask)
+        return trace
 
     def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
         """Sends the masked input, evaluates every activation and returns the logits."""
@@ -142,25 +168,38 @@ class HybridServer(PartyProtocol):
         )
 
     def preprocess(self, inference_id: int) -> Preprocessing:
-        """Answers the exchanges of one inference, and keeps the states of its garbled circuits."""
+        """Prepares one inference, where an offline phase is for one."""
+        (material,) = self.preprocess_ahead(inference_id)
+        return material
+
+    def preprocess_ahead(self, first_id: int) -> list[Preprocessing]:
+        """Answers the exchanges of a phase, and keeps the states of each inference's garbled circuits."""
         assert self._keys is not None and self.weights is not None
         plan, threads = self._prepared.plan, self.options.threads
-        with (
-            self._pool.take() as lease,
-            Garbler(self.session, self._keys, lease.arena, inference_id, threads, plan.ots) as garbler,
-        ):
-            arrays = server_offline(
+        ids = range(first_id, first_id + plan.ahead)
+        with contextlib.ExitStack() as on_exit:
+            leases = [on_exit.enter_context(self._pool.take()) for _ in ids]
+            garblers = [
+                on_exit.enter_context(
+                    Garbler(self.session, self._keys, lease.arena, inference_id, threads, plan.ots)
+                )
+                for lease, inference_id in zip(leases, ids, strict=True)
+            ]
+            found = server_offline(
                 self.session,
                 plan,
                 self._prepared.exchanges,
                 self._keys,
                 self._prepared.products,
                 self.weights,
-                garbler,
-                lease,
+                garblers,
+                leases,
                 threads,
             )
-            return Preprocessing(self.name, inference_id, arrays, [*garbler.keep(), lease])
+            return [
+                Preprocessing(self.name, inference_id, arrays, [*garbler.keep(), lease])
+                for inference_id, arrays, garbler, lease in zip(ids, found, garblers, leases, strict=True)
+            ]
 
     def infer(self, material: Preprocessing, encoded_input: np.ndarray | None) -> np.ndarray | None:
         """Computes the linear layers and encodes every activation. Returns None."""

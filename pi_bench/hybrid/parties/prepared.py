@@ -51,8 +51,7 @@ class PreparedProducts:
         return self._prepared.get(job.number) or self._dense(job)
 
     def _dense(self, job: ProductJob) -> np.ndarray:
-        assert job.term.weighted is not None
-        return job.dense_weights(self._weights[job.term.weighted.weight])
+        return job.dense_weights(self._weights)
 
 
 @dataclass(frozen=True, slots=True)

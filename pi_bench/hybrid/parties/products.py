@@ -7,12 +7,14 @@
 Source: DELPHI, figure 3 (preprocessing of linear layers). There is one mask r per activation *tensor*. All
 consumers use the same one, since x - r is sent once (derivation of masks: docs/threat-model.md). Identity
 terms need no encryption, since each party applies them to its own share. So values without weights are known
-before any product (`derived_values`), and their masks can be uploaded too.
+before any product (`derived_values`), and their masks can be uploaded too. An offline phase may prepare
+several inferences. Each has masks and blinds of its own, and a product is for all of them.
 """
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -23,7 +25,7 @@ from pi_bench.hybrid.exchanges import Product
 from pi_bench.hybrid.parties.prepared import PreparedProducts
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.execution.shares import add_term, apply_linear, apply_local
-from pi_bench.network.program import Program, Weights, derived_values
+from pi_bench.network.program import LinearOp, Program, Weights, derived_values
 from pi_bench.protocol import SessionLike
 
 
@@ -38,7 +40,10 @@ def draw_masks(program: Program) -> dict[int, np.ndarray]:
 
 
 class ClientProducts:
-    """Runs the client: sends encrypted masks and keeps its share of every value in `known`, by id.
+    """Runs the client: sends encrypted masks and keeps its share of every value.
+
+    Attributes:
+        known: of each inference of the offline phase, the shares by id.
 
     Both shares of a product add up to the product with the mask:
 
@@ -51,41 +56,47 @@ class ClientProducts:
     >>> def client(session):
     ...     with HeClient() as he:
     ...         session.send(he.public_key)
-    ...         products = ClientProducts(session, plan, he, masks, threads=1)
+    ...         products = ClientProducts(session, plan, he, [masks], threads=1)
     ...         products.ask(exchange)
     ...         products.accept(exchange)
-    ...         return products.known[1]
+    ...         return products.known[0][1]
     >>> def server(session):
     ...     he = HeServer(session.receive(public_key_bytes(copy_keys=True)))
     ...     prepared = PreparedProducts(plan, weights, cache_bytes=0, threads=1)
     ...     products = ServerProducts(session, plan, he, prepared, weights, threads=1)
     ...     products.answer(exchange)
-    ...     return products.constants[1]
+    ...     return products.constants[0][1]
     >>> v, s = run_sub_protocol(client, server)
     >>> np.array_equal(v + s, apply_linear(program.linear_ops[0], masks, weights))
     True
     """
 
     def __init__(
-        self, session: SessionLike, plan: WorkPlan, he: HeClient, masks: dict[int, np.ndarray], threads: int
+        self,
+        session: SessionLike,
+        plan: WorkPlan,
+        he: HeClient,
+        masks: Sequence[Mapping[int, np.ndarray]],
+        threads: int,
     ) -> None:
-        self.known = dict(masks)
+        self.known = [dict(own) for own in masks]
         self._session = session
         self._he = he
         self._threads = threads
         derived = derived_values(plan.program)
         for op in plan.program.linear_ops:
             if op.id in derived:
-                self.known[op.id] = apply_linear(replace(op, bias=None), self.known, {})
+                for known in self.known:
+                    known[op.id] = apply_linear(replace(op, bias=None), known, {})
         self._unknown = [op for op in plan.program.linear_ops if op.id not in derived]
-        self._totals = {op.id: np.zeros(op.shape, np.uint32) for op in self._unknown}
-        self._missing = Counter(job.op_id for job in plan.products)
+        self._totals = [{op.id: np.zeros(op.shape, np.uint32) for op in self._unknown} for _ in masks]
+        self._missing = Counter(part.op_id for job in plan.products for part in job.parts)
 
     def ask(self, exchange: Product) -> None:
-        """Sends the encrypted mask."""
+        """Sends the encrypted masks of all inferences."""
         job = exchange.job
         with self._session.step(job.op_id, "he"):
-            operand = job.operand(self.known[job.term.source])
+            operand = job.operand([known[job.source] for known in self.known])
             self._session.send(self._he.encrypt(job.plan, operand, self._threads))
 
     def accept(self, exchange: Product) -> None:
@@ -93,15 +104,16 @@ class ClientProducts:
         job = exchange.job
         with self._session.step(job.op_id, "he"):
             response = self._session.receive(exchange.answer_bytes)
-            job.add(self._he.decrypt(job.plan, response, self._threads), self._totals[job.op_id])
-            self._missing[job.op_id] -= 1
+            job.add(self._he.decrypt(job.plan, response, self._threads), self._totals)
+            self._missing.subtract(part.op_id for part in job.parts)
             while self._unknown and not self._missing[self._unknown[0].id]:
                 op = self._unknown.pop(0)
-                total = self._totals.pop(op.id)
-                for term in op.terms:
-                    if term.weighted is None:
-                        add_term(term, apply_local(term.local, self.known[term.source]), total)
-                self.known[op.id] = total
+                for known, totals in zip(self.known, self._totals, strict=True):
+                    total = totals.pop(op.id)
+                    for term in op.terms:
+                        if term.weighted is None:
+                            add_term(term, apply_local(term.local, known[term.source]), total)
+                    known[op.id] = total
 
 
 class ServerProducts:
@@ -110,8 +122,9 @@ class ServerProducts:
     `ClientProducts` shows both parties.
 
     Attributes:
-        constants: for each linear value by its id, the numbers that the server adds online: the bias plus the
-            blinds s of the offline products, uint32 at the scale of the value.
+        constants: of each inference of the offline phase, for each linear value by its id, the numbers that
+            the server adds online: the bias plus the blinds s of the offline products, uint32 at the scale of
+            the value.
 
     >>> from pi_bench.protocol import Party
     >>> from pi_bench.protocol import ProtocolOptions
@@ -122,7 +135,7 @@ class ServerProducts:
     >>> prepared = PreparedProducts(plan, weights, cache_bytes=0, threads=1)
     >>> with HeClient() as client:
     ...     he = HeServer(client.public_key)
-    >>> ServerProducts(session, plan, he, prepared, weights, threads=1).constants[1]  # no bias
+    >>> ServerProducts(session, plan, he, prepared, weights, threads=1).constants[0][1]  # no bias
     array([[0, 0, 0, 0]], dtype=uint32)
     """
 
@@ -135,22 +148,27 @@ class ServerProducts:
         weights: Weights,
         threads: int,
     ) -> None:
-        self.constants: dict[int, np.ndarray] = {}
-        for op in plan.program.linear_ops:
-            bias = np.zeros(op.shape[1], np.uint32) if op.bias is None else weights[op.bias]
-            channel_wise = bias.reshape(1, -1, *([1] * (len(op.shape) - 2)))
-            self.constants[op.id] = np.broadcast_to(channel_wise, op.shape).astype(np.uint32, order="C")
+        self.constants = [
+            {op.id: _biases(op, weights) for op in plan.program.linear_ops} for _ in range(plan.ahead)
+        ]
         self._session = session
         self._he = he
         self._prepared = prepared
         self._threads = threads
 
     def answer(self, exchange: Product) -> None:
-        """Receives an encrypted mask, and sends the product less a fresh share that the server keeps."""
+        """Receives encrypted masks, and sends the product less fresh shares that the server keeps."""
         job = exchange.job
         with self._session.step(job.op_id, "he"):
             upload = self._session.receive(exchange.request_bytes)
             blind = random_words(job.plan.out_shape)
             weights = self._prepared.weights_of(job)
             self._session.send(self._he.respond(job.plan, weights, upload, blind, self._threads))
-            job.add(blind, self.constants[job.op_id])
+            job.add(blind, self.constants)
+
+
+def _biases(op: LinearOp, weights: Weights) -> np.ndarray:
+    """Returns the bias of a linear value at each of its elements, in an array of its own."""
+    bias = np.zeros(op.shape[1], np.uint32) if op.bias is None else weights[op.bias]
+    channel_wise = bias.reshape(1, -1, *([1] * (len(op.shape) - 2)))
+    return np.broadcast_to(channel_wise, op.shape).astype(np.uint32, order="C")

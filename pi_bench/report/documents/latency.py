@@ -99,7 +99,7 @@ class SetUp(DocumentPart, frozen=True, kw_only=True):
 
 
 class OfflinePhase(DocumentPart, frozen=True, kw_only=True):
-    """Measures the offline phase of one inference, until both parties have finished."""
+    """Measures the offline phase, until both parties have finished. All figures are per inference."""
 
     time_s: Annotated[float, Meta(ge=0, description="median over the timed runs")]
     samples_s: Samples
@@ -114,6 +114,14 @@ class OfflinePhase(DocumentPart, frozen=True, kw_only=True):
     bytes: Directions
     wire_bytes: Directions
     parts: Parts
+    ahead: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="the inferences that one offline phase prepares (--ahead); the figures are those of "
+            "the phase divided by it, and whole numbers are rounded down",
+        ),
+    ] = 1
 
 
 class Distribution(DocumentPart, frozen=True, kw_only=True):

@@ -33,14 +33,15 @@ def test_an_exchange_that_a_party_does_not_know_is_refused(turn: Turn | None) ->
         keys = client_set_up(session)
         if turn is not None:
             with ArenaPool(plan, Party.CLIENT).take() as lease:
-                ClientOffline(session, plan, [(turn, unknown)], keys, lease, masks, 0, threads=1).run()
+                ClientOffline(session, plan, [(turn, unknown)], keys, [lease], [masks], 0, threads=1).run()
 
     def server(session) -> None:
         keys, products = server_set_up(session), PreparedProducts(plan, weights, 0, threads=1)
         if turn is None:
             lease = ArenaPool(plan, Party.SERVER).take()
             with Garbler(session, keys, lease.arena, 0, threads=1) as garbler:
-                server_offline(session, plan, [unknown], keys, products, weights, garbler, lease, threads=1)
+                own = [garbler], [lease]
+                server_offline(session, plan, [unknown], keys, products, weights, *own, threads=1)
 
     with pytest.raises(AssertionError, match="no party works on Unknown"):
         run_sub_protocol(client, server)

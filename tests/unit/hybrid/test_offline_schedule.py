@@ -231,3 +231,31 @@ def _without_activations(plan: WorkPlan) -> list[Exchange]:
     ops = tuple(op for op in plan.program.ops if isinstance(op, LinearOp))
     plan.program = dataclasses.replace(plan.program, ops=ops)
     return offline_schedule(plan)
+
+
+@pytest.mark.parametrize("kind", ["windowed", "products", "tables"])
+def test_each_of_several_inferences_has_the_exchanges_of_one(kind) -> None:
+    """In the same order and with the same needs, and the products once for all."""
+    program = term_program()[0] if kind == "products" else compiled(1)[0]
+
+    def exchanges(ahead: int) -> list[Exchange]:
+        options = ProtocolOptions("windowed", ahead=ahead)
+        return offline_schedule(WorkPlan(program, options, uses_tables=kind == "tables"))
+
+    alone, together = exchanges(1), exchanges(3)
+    for inference in range(3):
+        own = [
+            (place, exchange)
+            for place, exchange in enumerate(together)
+            if isinstance(exchange, Product) or exchange.inference == inference
+        ]
+        assert [type(exchange) for _, exchange in own] == [type(exchange) for exchange in alone]
+        for number, (place, exchange) in enumerate(own):
+            needed = alone[number].needs
+            assert exchange.needs == (own[needed - 1][0] + 1 if needed else 0) <= place
+            if not isinstance(exchange, Product):
+                assert exchange.request_bytes == alone[number].request_bytes
+                assert exchange.answer_bytes == alone[number].answer_bytes
+    assert sum(isinstance(e, Product) for e in together) == sum(isinstance(e, Product) for e in alone)
+    accepted = [e for turn, e in client_turns(together) if turn is Turn.ACCEPT]
+    assert accepted == together

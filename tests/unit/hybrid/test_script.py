@@ -30,6 +30,7 @@ OPTIONS = {
     "exact": ProtocolOptions("exact", weight_cache_bytes=1 << 30),
     "chunks": ProtocolOptions("windowed", values={"label_chunk": 3}),
     "truncated-sign": ProtocolOptions("truncated-sign", values={"sign_drop": 3}),
+    "ahead": ProtocolOptions("windowed", ahead=3),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import threading
 from collections.abc import Callable
@@ -16,9 +17,10 @@ from pi_bench.errors import ConnectionFailedError, InputError, PeerError, Prepro
 from pi_bench.launch.client import Client
 from pi_bench.launch.server import Server, ServerReport
 from pi_bench.network.compiler import compile_graph
+from pi_bench.network.execution.reference import run_reference
 from pi_bench.network.graph import Graph
-from pi_bench.network.program.fixed_point import encode_input
-from pi_bench.protocol import ProtocolOptions, ShareTrace
+from pi_bench.network.program.fixed_point import decode_output, encode_input
+from pi_bench.protocol import PartyProtocol, Preprocessing, ShareTrace
 from pi_bench.registry import find_protocol
 from pi_bench.session import Phase
 from pi_bench.session.commands import Command, send_command
@@ -30,10 +32,10 @@ Visit = Callable[[Client], Any]
 class Hall:
     """Runs one client against one server and keeps the server's messages."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.program, weights = compile_graph(graph)
-        options = ProtocolOptions("exact")
-        info = find_protocol("ideal")
+    def __init__(self, graph: Graph, protocol: str = "ideal", ahead: int = 1) -> None:
+        self.program, self.weights = compile_graph(graph)
+        info, weights = find_protocol(protocol), self.weights
+        options = info.configure("exact", ahead=ahead)
         self.server = Server(self.program, weights, info, options, timeout_s=5, idle_timeout_s=5)
         self.reports: list[ServerReport] = []
         self.outcome: Any = None
@@ -160,7 +162,7 @@ def test_a_lost_connection_burns_the_material(hall: Hall, tiny_input: np.ndarray
     def action(client: Client) -> None:
         client.set_up()
         client.preprocess()
-        kept.append(client._material)
+        kept.extend(client._materials)
         client.session.channel.close()
         with pytest.raises(ConnectionFailedError):
             client.infer(tiny_input)
@@ -176,14 +178,149 @@ def test_material_that_another_replaces_is_burned(hall: Hall, tiny_input: np.nda
     def action(client: Client) -> None:
         client.set_up()
         client.preprocess()
-        unused = client._material
+        (unused,) = client._materials
         client.preprocess()
-        assert unused is not None and unused.spent
+        assert unused.spent
         client.infer(tiny_input)
         client.end()
 
     hall.visit(action)
     assert hall.outcome == 1
+
+
+@pytest.fixture(params=["ideal", "delphi"])
+def hall_ahead(request: pytest.FixtureRequest, tiny_graph: Graph) -> Hall:
+    """A server whose offline phases prepare three inferences each."""
+    return Hall(tiny_graph, request.param, ahead=3)
+
+
+def expected_logits(hall: Hall, inputs: np.ndarray) -> np.ndarray:
+    values = run_reference(hall.program, hall.weights, encode_input(hall.program, inputs)).values
+    return decode_output(hall.program, values[hall.program.output.source])
+
+
+def test_one_offline_phase_serves_several_inferences(hall_ahead: Hall, tiny_input: np.ndarray) -> None:
+    hall = hall_ahead
+
+    def action(client: Client) -> None:
+        client.set_up()
+        for number in range(4):
+            if not client.ready_count:
+                offline = client.preprocess()
+                assert offline.ahead == client.ready_count == 3
+                assert offline.phase_s == pytest.approx(3 * offline.time_s)
+            inputs = tiny_input * np.float32(1 - number / 8)
+            logits = client.infer(inputs).logits
+            np.testing.assert_array_equal(logits, expected_logits(hall, inputs))
+        assert client.preprocessed_count == 6
+        client.end()
+
+    hall.visit(action)
+    assert hall.outcome == 4
+    phases = [(report.record.phase, report.record.inference_id) for report in hall.reports[1:]]
+    assert phases == [(phase, i) for i in (1, 2, 3, 4) for phase in (Phase.OFFLINE, Phase.ONLINE)]
+    of_phase = {report.record.wall_s for report in hall.reports[1:7:2]}
+    assert len(of_phase) == 1, "the three inferences report equal parts of one phase"
+
+
+def test_a_dropped_inference_leaves_the_others(
+    hall_ahead: Hall, tiny_input: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An inference that was interrupted before it began is burned at both parties."""
+    hall = hall_ahead
+    at_server: list[Preprocessing] = []
+    kind = hall.server._info.server
+    preprocess_ahead = kind.preprocess_ahead
+
+    def recorded(party: PartyProtocol, first_id: int) -> list[Preprocessing]:
+        at_server.extend(made := preprocess_ahead(party, first_id))
+        return made
+
+    monkeypatch.setattr(kind, "preprocess_ahead", recorded)
+
+    def action(client: Client) -> None:
+        client.set_up()
+        client.preprocess()
+        first, second, third = client._materials
+        client.drop()
+        assert (first.spent, second.spent, third.spent) == (True, False, False)
+        logits = client.infer(tiny_input).logits
+        np.testing.assert_array_equal(logits, expected_logits(hall, tiny_input))
+        assert (second.spent, third.spent) == (True, False)
+        assert [material.spent for material in at_server] == [True, True, False]
+        send_command(client.session, Command.INFER, 1)
+        with pytest.raises(PeerError, match="inference 1, whose material was used or dropped before"):
+            client.session.receive(2)
+        assert not third.spent
+
+    hall.visit(action)
+    assert isinstance(hall.outcome, PeerError)
+
+
+@pytest.mark.parametrize(
+    ("inference_id", "words"),
+    [(1, "whose material was used or dropped"), (4, "not preprocessed"), (0, "not preprocessed")],
+)
+def test_material_is_neither_repeated_nor_foreign(
+    hall_ahead: Hall, tiny_input: np.ndarray, inference_id: int, words: str
+) -> None:
+    def action(client: Client) -> None:
+        client.set_up()
+        client.preprocess()
+        client.infer(tiny_input)
+        send_command(client.session, Command.INFER, inference_id)
+        with pytest.raises(PeerError, match=f"inference {inference_id}, .*{words}"):
+            client.session.receive(2)
+
+    hall_ahead.visit(action)
+    assert isinstance(hall_ahead.outcome, PeerError)
+
+
+def test_a_lost_connection_burns_all_material_of_a_phase(hall_ahead: Hall, tiny_input: np.ndarray) -> None:
+    kept = []
+
+    def action(client: Client) -> None:
+        client.set_up()
+        client.preprocess()
+        kept.extend(client._materials)
+        client.infer(tiny_input)
+        client.session.channel.close()
+        with pytest.raises(ConnectionFailedError):
+            client.infer(tiny_input)
+
+    hall_ahead.visit(action)
+    assert isinstance(hall_ahead.outcome, ConnectionFailedError)
+    assert [material.spent for material in kept] == [True] * 3
+
+
+def test_material_that_is_left_over_is_burned_by_the_next_phase(
+    hall_ahead: Hall, tiny_input: np.ndarray
+) -> None:
+    def action(client: Client) -> None:
+        client.set_up()
+        client.preprocess()
+        _, *unused = client._materials
+        client.infer(tiny_input)
+        client.preprocess()
+        assert all(material.spent for material in unused)
+        client.infer(tiny_input)
+        assert client.inference_id == 4
+        client.end()
+
+    hall_ahead.visit(action)
+    assert hall_ahead.outcome == 2
+
+
+def test_other_prices_of_encrypted_products_are_refused_by_name(
+    tiny_graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hall = Hall(tiny_graph, "delphi")
+    other = dataclasses.replace(hall.server._info, constants=(("prices of encrypted products", "00ff"),))
+    monkeypatch.setattr("pi_bench.launch.agreement.find_protocol", lambda name: other)
+    with pytest.raises(
+        PeerError, match=r"^the prices of encrypted products are \w{16} at the server and 00ff"
+    ):
+        hall.visit(Client.set_up)
 
 
 GARBAGE = [b"", b"GET / HTTP/1.1\r\n\r\n".ljust(64), bytes(1000), b"PIBF\x02\x00" + bytes(99)]

@@ -24,7 +24,15 @@ def digest_of(program: bytes) -> str:
 
 
 PROGRAM = b"a public program" * 10_000
-OFFER = Offer("toy", "windowed", digest_of(PROGRAM), PROGRAM, {"label_chunk": 3, "sign_drop": 2})
+OFFER = Offer(
+    "toy",
+    "windowed",
+    digest_of(PROGRAM),
+    PROGRAM,
+    {"label_chunk": 3, "sign_drop": 2},
+    ahead=4,
+    constants={"prices": "00ff"},
+)
 
 
 def greet(
@@ -74,9 +82,40 @@ def test_options_of_another_type_are_refused(channels: Channels, both: Both, opt
     assert isinstance(client, PeerError) and word in str(client) and word in str(at_server), at_server
 
 
-@pytest.mark.parametrize("options", [{"label_chunk": 4, "sign_drop": 2}, {"label_chunk": 3}, {}])
-def test_the_binding_covers_the_options(options: dict[str, int]) -> None:
-    other = dataclasses.replace(OFFER, options=options)
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("ahead", value) for value in (None, 0, 17, -1, True, 2.0, "2")),
+        *(("constants", value) for value in (None, [], {"prices": 3}, {"prices": ""}, {"prices": "x\n"})),
+        ("constants", {"prices": "x" * 200}),
+        ("constants", {str(number): "00" for number in range(33)}),
+    ],
+)
+def test_an_offer_out_of_its_bounds_is_refused(
+    channels: Channels, both: Both, field: str, value: Any
+) -> None:
+    """No number of inferences above the bound gets as far as memory for them."""
+    offer = HELLO | OFFER.as_meta() | {field: value}
+
+    def server() -> None:
+        handshake._receive(channels[1], 0, 5, handshake._HELLO_END)
+        handshake._send(channels[1], 0, offer)
+        handshake._receive(channels[1], 1, 5)
+
+    client, at_server = both(lambda: greet_as_client(channels[0], ClientRequirements(), digest_of), server)
+    word = "prices" if isinstance(value, dict) and len(value) == 1 else field
+    assert isinstance(client, PeerError) and word in str(client) and word in str(at_server), at_server
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"options": options} for options in ({"label_chunk": 4, "sign_drop": 2}, {"label_chunk": 3}, {})),
+        *({"ahead": 2}, {"constants": {"prices": "00"}}),
+    ],
+)
+def test_the_binding_covers_the_offer(change: dict[str, Any]) -> None:
+    other = dataclasses.replace(OFFER, **change)
     first, second = (handshake._agree(b"c" * 32, b"s" * 32, offer) for offer in (OFFER, other))
     assert first.binding != second.binding
 
@@ -115,6 +154,22 @@ def test_another_version_is_named_on_both_sides(
     for error in (at_client, at_server):
         assert isinstance(error, PeerError)
         assert "9.9" in str(error) and pi_bench.__version__ in str(error)
+
+
+@pytest.mark.parametrize("other", [None, 1, 3, True, "2"])
+def test_another_format_is_named_on_both_sides(channels: Channels, both: Both, other: Any) -> None:
+    """None is a build from before the handshake had a format."""
+    hello = {name: value for name, value in HELLO.items() if name != "format"}
+    if other is not None:
+        hello["format"] = other
+
+    def client() -> None:
+        handshake._send(channels[0], 0, hello, handshake._HELLO_END)
+        handshake._receive(channels[0], 0, 5)
+
+    at_client, at_server = both(client, lambda: greet_as_server(channels[1], OFFER))
+    for error in (at_client, at_server):
+        assert isinstance(error, PeerError) and "of the handshake, this one 2" in str(error)
 
 
 def test_program_that_is_not_the_announced_one(channels: Channels, both: Both) -> None:
@@ -181,11 +236,14 @@ def test_oversized_hello(channels: Channels, both: Both) -> None:
 
 HELLO = {
     "version": pi_bench.__version__,
+    "format": handshake.FORMAT,
     "nonce": "00" * 32,
     "protocol": None,
     "mode": None,
     "options": None,
     "digest": None,
+    "ahead": None,
+    "constants": None,
 }
 JSON = st.none() | st.booleans() | st.integers() | st.text(max_size=200) | st.lists(st.integers(), max_size=3)
 

@@ -1,0 +1,118 @@
+"""One offline phase for several inferences: each is right, has material of its own, and is used once."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from pi_bench.errors import ConnectionFailedError, PeerError, PreprocessingSpentError
+from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
+from pi_bench.registry import find_protocol
+from pi_bench.testing import TwoParties
+from tests.contract.conftest import leave, sending_other
+from tests.contract.test_agreement import _check_law
+from tests.contract.test_messages import _of
+from tests.contract.test_one_time import made_secrets
+
+AHEAD = 3
+
+
+def ahead_of(info: ProtocolInfo, mode: str | None = None, ahead: int = AHEAD) -> ProtocolOptions:
+    return info.configure(mode, ahead=ahead)
+
+
+def test_the_next_phase_begins_when_the_material_is_used_up(protocol, small_network, run) -> None:
+    program, weights, inputs = small_network
+    options = ahead_of(protocol)
+    given = [*inputs, inputs[0]]
+    outcomes = run(protocol, program, weights, given, options)
+    for encoded, outcome in zip(given, outcomes, strict=True):
+        _check_law(program, weights, outcome, protocol.law(options), encoded)
+    began = [any("offline" in m.phase for m in outcome.transcript) for outcome in outcomes]
+    assert began == [True, False, False, True]
+
+
+@pytest.mark.parametrize("name", ["delphi", "fss"])
+def test_the_largest_number_of_inferences(name, small_network, run) -> None:
+    program, weights, inputs = small_network
+    info = find_protocol(name)
+    options = ahead_of(info, "exact", ahead=16)
+    outcomes = run(info, program, weights, [inputs[i % 3] for i in range(16)], options)
+    for i, outcome in enumerate(outcomes):
+        _check_law(program, weights, outcome, info.law(options), inputs[i % 3])
+
+
+def test_an_inference_takes_fewer_bytes_offline_and_as_many_online(secure_protocol, network) -> None:
+    alone, together = (
+        secure_protocol.predict(network[0], ahead_of(secure_protocol, ahead=ahead)) for ahead in (1, AHEAD)
+    )
+    assert sum(together.offline.values()) < sum(alone.offline.values())
+    assert together.online == alone.online
+
+
+def test_the_materials_of_a_phase_share_no_array(secure_protocol, network) -> None:
+    """Neither memory nor content: masks, blinds, delta, seeds, labels, tables and states are drawn anew."""
+    program, weights, _ = network
+    weighted = {op.id for op in program.linear_ops if any(term.weighted is not None for term in op.terms)}
+    fixed = {f"constant:{op.id}" for op in program.linear_ops if op.id not in weighted}  # biases, no blinds
+    with TwoParties(secure_protocol, program, weights, ahead_of(secure_protocol)) as parties:
+        materials = [parties.preprocess() for _ in range(AHEAD)]
+        for first, second in itertools.combinations(materials, 2):
+            for party in Party:
+                held, other = (one[party]._arrays for one in (first, second))
+                assert held is not None and other is not None and held.keys() == other.keys()
+                for name in held.keys() - fixed - {"reverse_delta"}:  # the last one is of the connection
+                    assert not np.shares_memory(held[name], other[name]), (party, name)
+                    if held[name].nbytes >= 16:
+                        assert not np.array_equal(held[name], other[name]), (party, name)
+
+
+def test_burning_one_material_leaves_the_others(secure_protocol, small_network) -> None:
+    """As an interrupted inference does: its material is spent, the next inference is right."""
+    program, weights, inputs = small_network
+    with TwoParties(secure_protocol, program, weights, ahead_of(secure_protocol, "exact")) as parties:
+        expected = parties.infer(parties.preprocess(), inputs[0])
+        burnt, kept = parties.preprocess(), parties.preprocess()
+        for material in burnt.values():
+            material.burn()
+        with pytest.raises(PreprocessingSpentError):
+            parties.infer(burnt, inputs[0])
+    with TwoParties(secure_protocol, program, weights, ahead_of(secure_protocol, "exact")) as parties:
+        _, burnt, kept = (parties.preprocess() for _ in range(AHEAD))
+        for material in burnt.values():
+            material.burn()
+        assert np.array_equal(parties.infer(kept, inputs[0]), expected)
+        assert all(material.spent for material in kept.values())
+
+
+@pytest.mark.parametrize("victim", list(Party))
+def test_a_failure_within_a_phase_wipes_the_secrets_of_every_inference(
+    secure_protocol, victim, small_network, run, monkeypatch
+) -> None:
+    program, weights, inputs = small_network
+    made, options = made_secrets(monkeypatch), ahead_of(secure_protocol)
+    (whole,) = run(secure_protocol, program, weights, inputs[:1], options)
+    before = sum(message.sender is victim for message in whole.set_up)
+    offline = len(_of(whole.transcript, "offline", victim))
+    for sent in range(before, before + offline, max(1, offline // 6)):
+        made.clear()
+        with pytest.raises(ConnectionFailedError):
+            run(secure_protocol, program, weights, inputs[:1], options, sending_other(victim, sent, leave))
+        assert made and all(secret.closed for secret in made), f"after {sent} messages of the {victim}"
+
+
+@pytest.mark.parametrize("victim", list(Party))
+def test_a_truncated_message_of_a_phase_is_refused(secure_protocol, victim, small_network, run) -> None:
+    program, weights, inputs = small_network
+    options = ahead_of(secure_protocol)
+    (whole,) = run(secure_protocol, program, weights, inputs[:1], options)
+    last = sum(message.sender is victim for message in whole.set_up)
+    last += len(_of(whole.transcript, "offline", victim)) - 1
+
+    def shorter(buffers: tuple) -> tuple:
+        return (*buffers[:-1], memoryview(buffers[-1]).cast("B")[:-1])
+
+    with pytest.raises((PeerError, ConnectionFailedError)):
+        run(secure_protocol, program, weights, inputs[:1], options, sending_other(victim, last, shorter))
