@@ -3,6 +3,7 @@
 Recipes:
     recipe, recipe_keys             the description of a network, and the values that its keys accept
     layer_patterns                  patterns of layers in the keys that replace ReLUs layer by layer
+    mixture                         layers whose channels are of several kinds
     recipe_schema, recipe_writing   reads and writes it as TOML
     recipes, shipped_recipes        the recipes that come with pi-bench, and their names
     counted_layers                  operators, parameters and multiply-accumulates, counted without torch
@@ -17,10 +18,13 @@ Training:
 
 Fewer ReLUs:
     reduction                       searches: independent trainings, run by an engine
+    job_settings                    the settings of their jobs, each with its range and its option
     deepreduce_plan, criticality    the networks that DeepReDuce explores, and the order of its stages
     linearization, merging          SNL's choice of single ReLUs, and DeepReDuce's merged layers
-    senet                           SENet's budgets of layers and masks
+    senet, autorep                  SENet's budgets of layers and masks; AutoReP's quadratics of pixels
+    safenet                         SAFENet's kinds of channels: ReLU, cubic, quadratic or linear
     planning                        which layers become quadratic, cubic or linear, and in which order
+    population                      DELPHI's population-based training of such plans
     pruning, filter_criteria, lfpc  filter pruning, with which SNL is compared, and its criteria
     published                       accuracies that papers publish
 """

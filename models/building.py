@@ -10,8 +10,10 @@ from torch import nn
 
 from .merging.network import merge
 from .networks.cryptonas import CryptoNas
+from .networks.masked_polynomial import place_masked_polynomials
 from .networks.masked_relu import mask_relus
 from .networks.minionn import Minionn
+from .networks.mixed import place_mixtures
 from .networks.mobilenet_v1 import MobileNetV1
 from .networks.mobilenet_v2 import MobileNetV2
 from .networks.polynomial import place_polynomials
@@ -51,8 +53,13 @@ def build(recipe: Recipe, device: torch.device | str = "cpu") -> nn.Module:
     with torch.device(device):
         module = _NETWORKS[recipe.family](recipe)
         if recipe.kept_relus is not None:
-            mask_relus(module, recipe.relu_shapes(), recipe.masks)
+            with_polynomials = list(recipe.masked_polynomial_layers())
+            place_masked_polynomials(module, with_polynomials, recipe.masks)
+            replaced = {path for path, _, _ in with_polynomials}
+            plain = (layer for layer in recipe.relu_shapes() if layer[0] not in replaced)
+            mask_relus(module, plain, recipe.masks)
         place_polynomials(module, recipe.polynomial_layers())
+        place_mixtures(module, recipe.mixture_layers())
         remove_relus(module, recipe.identity_layers())
         module.eval()
         return module if recipe.merged is None else merge(module, recipe)

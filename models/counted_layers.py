@@ -38,6 +38,7 @@ class CountedLayer:
         parameter_count: the number of trained parameters.
         mac_count: the multiply-accumulates per inference.
         polynomial_channels: in a ReLU layer, the channels that have a polynomial in place of ReLU.
+        linear_channels: in a ReLU layer, the channels that have no activation.
 
     >>> layer = CountedLayer("stages.0.0.relu1", OperatorKind.RELU, 1, (8, 4, 4), polynomial_channels=6)
     >>> layer.relu_count, layer.polynomial_count
@@ -51,13 +52,15 @@ class CountedLayer:
     parameter_count: int = 0
     mac_count: int = 0
     polynomial_channels: int = 0
+    linear_channels: int = 0
 
     @property
     def relu_count(self) -> int:
         """The number of ReLUs, 0 for another kind of operator."""
         if self.kind is not OperatorKind.RELU:
             return 0
-        return (self.shape[0] - self.polynomial_channels) * math.prod(self.shape[1:])
+        relu_channels = self.shape[0] - self.polynomial_channels - self.linear_channels
+        return relu_channels * math.prod(self.shape[1:])
 
     @property
     def polynomial_count(self) -> int:

@@ -12,7 +12,9 @@ and which of its ReLUs DeepReDuce keeps (sections 3.1 to 3.3):
 - polynomials of degree 2 or 3 replace ReLU in the layers that `polynomials` names (DELPHI), and cubics in
   those that `cubics` names. In a mixture (SAFENet), the fraction `polynomial_relu_fraction` of each layer's
   channels keeps ReLU;
+- with masks and polynomials, ReLUs that masks remove become polynomials (AutoReP, Peng et al., ICCV 2023);
 - the layers that `identities` names have no ReLU;
+- in the layers that `mixtures` names, some channels are ReLUs, cubics, quadratics or linear (`mixture`);
 - channel scaling multiplies every width by `alpha`, feature-map scaling by `rho` multiplies the stem's
   stride by ``int(1 // rho)`` (the input keeps its size).
 
@@ -32,6 +34,7 @@ from pi_bench.shape import Shape
 from . import recipe_keys
 from .counted_layers import BlockPlace, CountedLayer, OperatorKind, Sketch
 from .layer_patterns import LAYER_KEYS, matches, unfit_patterns
+from .mixture import Mixture, mixed, mixtures_key, unfit_mixtures
 from .recipe_keys import Key
 
 _CUBIC = 3
@@ -92,6 +95,7 @@ class Recipe(ABC):
     polynomial_relu_fraction: float = 0.0
     cubics: tuple[str, ...] = ()  # as `polynomials`, of degree 3
     identities: tuple[str, ...] = ()  # as `polynomials`, of layers without an activation
+    mixtures: tuple[Mixture, ...] = ()
     published: Published | None = None
 
     @abstractmethod
@@ -168,12 +172,17 @@ class Recipe(ABC):
 
     def _activated(self, layer: CountedLayer) -> CountedLayer:
         """Returns `layer`, with polynomials if it is a ReLU layer in which the recipe has some."""
+        for mixture in self.mixtures:
+            if mixture.path == layer.path and layer.kind is OperatorKind.RELU:
+                return mixed(layer, mixture)
         degree = self._degree(layer.path)
         if layer.kind is not OperatorKind.RELU or not degree:
             return layer
         channels = layer.shape[0]
-        polynomials = channels - round(self.polynomial_relu_fraction * channels)
         parameters = (degree + 1) * channels
+        if self.kept_relus is not None:  # masks tell where the polynomials are
+            return replace(layer, parameter_count=parameters)
+        polynomials = channels - round(self.polynomial_relu_fraction * channels)
         return replace(layer, polynomial_channels=polynomials, parameter_count=parameters)
 
     def _degree(self, path: str) -> int:
@@ -185,14 +194,33 @@ class Recipe(ABC):
     @property
     def has_polynomials(self) -> bool:
         """Whether polynomials replace ReLUs in some layers."""
-        return bool(self.polynomials or self.cubics)
+        return bool(self.polynomials or self.cubics or self.mixtures)
 
     def polynomial_layers(self) -> Iterator[tuple[str, Shape, int, int]]:
         """Yields path, shape, number of channels with ReLU, and degree of each layer with polynomials."""
         for layer in self.layers():
-            if layer.polynomial_channels:
+            if layer.polynomial_channels and (degree := self._degree(layer.path)):
                 relu_channels = layer.shape[0] - layer.polynomial_channels
-                yield layer.path, layer.shape, relu_channels, self._degree(layer.path)
+                yield layer.path, layer.shape, relu_channels, degree
+
+    def mixture_layers(self) -> Iterator[tuple[Shape, Mixture]]:
+        """Yields shape and mixture of each layer that has one, in order."""
+        found = {mixture.path: mixture for mixture in self.mixtures}
+        return ((layer.shape, found[layer.path]) for layer in self.layers() if layer.path in found)
+
+    def masked_polynomial_layers(self) -> Iterator[tuple[str, Shape, int]]:
+        """Yields path, shape and degree of each layer with polynomials where its mask removes ReLUs."""
+        if self.kept_relus is not None:
+            for path, shape in self.relu_shapes():
+                if self._degree(path):
+                    yield path, shape, self._degree(path)
+
+    @property
+    def polynomial_count(self) -> int:
+        """The number of elements with a polynomial."""
+        if self.kept_relus is not None and self.has_polynomials:
+            return self.maskable_count - self.kept_relus
+        return sum(layer.polynomial_count for layer in self.layers())
 
     def identity_layers(self) -> list[str]:
         """Returns the paths of the ReLU layers that `identities` removes, in order."""
@@ -202,10 +230,13 @@ class Recipe(ABC):
     def relu_shapes(self) -> Iterator[tuple[str, Shape]]:
         """Yields path and shape (channels, height, width) of every ReLU layer that is kept, in order.
 
-        Masks are ignored, and layers with polynomials are left out.
+        Masks are ignored. Layers with polynomials or mixtures are left out, unless masks choose their ReLUs.
         """
-        layers = self.layers()
-        return ((a.path, a.shape) for a in layers if a.relu_count and not a.polynomial_channels)
+        return (
+            (layer.path, layer.shape)
+            for layer in self.layers()
+            if layer.relu_count and not layer.polynomial_channels and not layer.linear_channels
+        )
 
     @property
     def relu_count(self) -> int:
@@ -256,6 +287,7 @@ class Recipe(ABC):
             "polynomial_relu_fraction": recipe_keys.real(0, 0.99, required=False),
             "cubics": recipe_keys.texts(),
             "identities": recipe_keys.texts(),
+            "mixtures": mixtures_key(),
         }
 
     def problems(self) -> Iterator[tuple[str, str]]:
@@ -270,9 +302,15 @@ class Recipe(ABC):
             yield "thinned_stages", f"names culled stages {both}: a stage is culled or thinned, not both"
         if self.thinned_stages and not self.can_thin:
             yield "thinned_stages", "must be empty: the ReLUs of this network do not come in pairs"
-        for key in LAYER_KEYS:
+        for key in ("identities", "mixtures"):
             if getattr(self, key) and self.kept_relus is not None:
                 yield key, "does not go together with 'kept_relus': masks decide about ReLUs alone"
+        if self.polynomial_relu_fraction and self.kept_relus is not None:
+            yield (
+                "polynomial_relu_fraction",
+                "does not go together with 'kept_relus': masks choose the ReLUs among polynomials",
+            )
+        for key in (*LAYER_KEYS, "mixtures"):
             if getattr(self, key) and self.merged is not None:
                 yield key, "does not go together with 'merged': layers are merged where no ReLU lies"
         if len(self.widths) != len(self.blocks):
@@ -291,8 +329,15 @@ class Recipe(ABC):
         elif self.kept_relus is not None and self.kept_relus > self.maskable_count:
             yield "kept_relus", f"is {self.kept_relus}, the network has {self.maskable_count} without masks"
         else:
-            relus = [layer.path for layer in self.sketch() if layer.kind is OperatorKind.RELU]
-            yield from unfit_patterns(relus, {key: getattr(self, key) for key in LAYER_KEYS})
+            relus = {layer.path: layer for layer in self.sketch() if layer.kind is OperatorKind.RELU}
+            patterns = {key: getattr(self, key) for key in LAYER_KEYS}
+            patterns["mixtures"] = [mixture.path for mixture in self.mixtures]
+            yield from unfit_patterns(list(relus), patterns)
+            yield from unfit_mixtures(relus, self.mixtures)
+            without = [path for path in relus if not self._degree(path)]
+            if self.kept_relus is not None and self.has_polynomials and without:
+                key = "polynomials" if self.polynomials else "cubics"
+                yield key, f"does not match {without[0]}: with 'kept_relus', polynomials are in every layer"
 
     def summary(self) -> dict[str, Any]:
         """Returns the recipe as JSON values, for `pi-bench export --list --json`."""
@@ -317,10 +362,13 @@ class Recipe(ABC):
             "merged": self.merged,
             "polynomials": list(self.polynomials),
             "polynomial_degree": self.polynomial_degree if self.polynomials else None,
-            "polynomial_relu_fraction": self.polynomial_relu_fraction if self.has_polynomials else None,
+            "polynomial_relu_fraction": (
+                self.polynomial_relu_fraction if self.polynomials or self.cubics else None
+            ),
             "cubics": list(self.cubics),
             "identities": list(self.identities),
-            "polynomial_count": sum(layer.polynomial_count for layer in self.layers()),
+            "mixtures": list(map(str, self.mixtures)),
+            "polynomial_count": self.polynomial_count,
             "published_accuracy_pct": published.accuracy_pct if published else None,
             "published_latency_s": published.latency_s if published else None,
             "source": published.source if published else None,

@@ -20,6 +20,7 @@ from pi_bench.npy_file import read_npy
 
 from .building import build
 from .networks.masked_relu import kept_relu_count
+from .networks.mixed import require_mixtures
 from .networks.polynomial import draw_relu_channels, polynomial_relu_count
 from .random_weights import draw_relu_masks, noise_images, randomize
 from .recipe import Recipe
@@ -107,7 +108,7 @@ def export_recipe(
 
 
 def require_masks(module: nn.Module, recipe: Recipe) -> None:
-    """Checks that masks are binary, and that masks and polynomials keep as many ReLUs as the recipe says.
+    """Checks that masks are binary, and that masks, polynomials and mixtures are those that the recipe says.
 
     Raises:
         ModelError: They do not.
@@ -116,7 +117,9 @@ def require_masks(module: nn.Module, recipe: Recipe) -> None:
     >>> recipe = load_recipe("minionn-cifar10-173056")
     >>> require_masks(build(recipe), recipe)
     """
+    require_mixtures(module, recipe.mixture_layers())
     wanted = sum(math.prod((count, *shape[1:])) for _, shape, count, _ in recipe.polynomial_layers())
+    wanted += sum(math.prod((mixture.relu, *shape[1:])) for shape, mixture in recipe.mixture_layers())
     found = polynomial_relu_count(module)
     if found != wanted:
         raise ModelError(

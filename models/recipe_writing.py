@@ -15,7 +15,8 @@ _PUBLISHED_KEYS = ("relu_count", "accuracy_pct", "latency_s", "source")
 def format_recipe(recipe: Recipe) -> str:
     """Returns TOML that `parse_recipe` reads as `recipe` again.
 
-    Every key is written, but those of masks, merging, polynomials and identities only if the recipe has them.
+    Every key is written, but those of masks, merging, polynomials, identities and mixtures only if the recipe
+    has them.
 
     >>> from pi_bench.models import load_recipe, parse_recipe
     >>> recipe = load_recipe("resnet18-cifar100-12288")
@@ -26,10 +27,10 @@ def format_recipe(recipe: Recipe) -> str:
     left_out = {"kept_relus", "masks"} if recipe.kept_relus is None else set()
     if recipe.merged is None:
         left_out.add("merged")
-    left_out.update(key for key in LAYER_KEYS if not getattr(recipe, key))
+    left_out.update(key for key in (*LAYER_KEYS, "mixtures") if not getattr(recipe, key))
     if not recipe.polynomials:
         left_out.add("polynomial_degree")
-    if not recipe.has_polynomials:
+    if not (recipe.polynomials or recipe.cubics):
         left_out.add("polynomial_relu_fraction")
     keys = [key for key in recipe.schema() if key not in left_out]
     lines += [f"{key} = {_value(getattr(recipe, key))}" for key in keys]
@@ -42,4 +43,4 @@ def format_recipe(recipe: Recipe) -> str:
 
 def _value(value: Any) -> str:
     # Texts are printable (the schema sees to it), numbers finite: TOML writes them as JSON does.
-    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False, default=str)

@@ -68,16 +68,31 @@ def _prelu(channels: int, low: float, high: float) -> nn.PReLU:
 
 
 class Polynomial(nn.Module):
-    """Coefficients of each channel, the constant first; ReLU in every third channel if it is a mixture."""
+    """Coefficients of each channel, the constant first; ReLU in every third channel if it is a mixture.
 
-    def __init__(self, channels: int, degree: int, *, mixture: bool = False, leading: float = 1.0) -> None:
+    `pixels`: the shape of a map in which about half of the elements of some channels have ReLU.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        degree: int,
+        *,
+        mixture: bool = False,
+        leading: float = 1.0,
+        pixels: tuple[int, ...] = (),
+    ) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(degree)
         self.coefficients = nn.Parameter(torch.rand(degree + 1, channels, 1, 1, generator=generator) + 0.2)
         self.coefficients.data[degree] *= leading
         self.coefficients.data[degree, ::2] *= -1
         relu = torch.arange(channels) % 3 == 0
-        self.register_buffer("relu", (relu if mixture else relu & False).reshape(-1, 1, 1))
+        relu = (relu if mixture else relu & False).reshape(-1, 1, 1)
+        if pixels:
+            chosen = torch.rand(channels, *pixels, generator=generator) < 0.5
+            relu = relu | (chosen & (torch.arange(channels) != 1).reshape(-1, 1, 1))
+        self.register_buffer("relu", relu)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = sum(coefficient * x**power for power, coefficient in enumerate(self.coefficients))
@@ -143,6 +158,13 @@ MODULES: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     "mixture of ReLUs and cubics": (_raw(lambda m, x: m.p(x), p=Polynomial(6, 3, mixture=True)), SHAPE),
     "mixture of all degrees": (_raw(lambda m, x: torch.cat([m.p(x[:, :3]), m.q(x[:, 3:]), x[:, 1:2]], 1), p=Polynomial(3, 2), q=Polynomial(3, 3, mixture=True)), SHAPE),
     "almost linear mixture": (_raw(lambda m, x: m.p(x), p=Polynomial(6, 3, mixture=True, leading=1e-3)), SHAPE),
+    "ReLU pixels among quadratics": (_raw(lambda m, x: m.p(x), p=Polynomial(6, 2, mixture=True, pixels=SHAPE[1:])), SHAPE),
+    "ReLU pixels among cubics": (_raw(lambda m, x: m.p(x), p=Polynomial(6, 3, pixels=SHAPE[1:])), SHAPE),
+    "ReLU pixels among almost linear cubics": (_raw(lambda m, x: m.p(x), p=Polynomial(6, 3, leading=1e-3, pixels=SHAPE[1:])), SHAPE),
+    "ReLU pixels of groups": (_raw(lambda m, x: m.p(m.c(x)), p=Polynomial(6, 2, pixels=SHAPE[1:]), c=nn.Conv2d(6, 6, 3, padding=1, groups=3)), SHAPE),
+    "ReLU pixels of a sum": (_after(lambda m, x: m.p(m.c(x) + x) + x, c=nn.Conv2d(6, 6, 3, padding=1), p=Polynomial(6, 2, pixels=SHAPE[1:])), SHAPE),
+    "ReLU pixels of joined values": (_after(lambda m, x: m.p(torch.cat([m.c(x), x / 3], 1)), c=nn.Conv2d(6, 2, 3, padding=1), p=Polynomial(8, 2, pixels=SHAPE[1:])), SHAPE),
+    "ReLU pixels among squares": (_raw(lambda m, x: torch.where(m.p.relu, functional.relu(x), x * x + 0.25), p=Polynomial(6, 2, pixels=SHAPE[1:])), SHAPE),
     "quadratic of a ReLU": (_after(lambda m, x: m.p(x), p=Polynomial(6, 2)), SHAPE),
     "quadratic of a sum": (_after(lambda m, x: m.p(m.c(x) + x) + x, c=nn.Conv2d(6, 6, 3, padding=1), p=Polynomial(6, 2)), SHAPE),
     "square of the input": (nn.Sequential(FromFunction(lambda m, x: torch.square(x)), nn.Conv2d(3, 2, 3)), SHAPE),

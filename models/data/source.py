@@ -33,6 +33,7 @@ class DataSource:
         training: training settings that differ from the defaults.
         linearization: settings of SNL's linearization that differ from the defaults.
         finetuning: settings of a finetuning that differ from the defaults.
+        replacement: settings of AutoReP's replacement of ReLUs that differ from the defaults.
 
     >>> from pi_bench.models.data.data_sets import SOURCES
     >>> SOURCES["cifar10"].shapes, SOURCES["digits"].training["epochs"]
@@ -47,3 +48,4 @@ class DataSource:
     training: Mapping[str, Any] = field(default_factory=dict)
     linearization: Mapping[str, Any] = field(default_factory=dict)
     finetuning: Mapping[str, Any] = field(default_factory=dict)
+    replacement: Mapping[str, Any] = field(default_factory=dict)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
-from pi_bench.errors import UsageError
-
-from ..training import TrainingSettings
+from ..job_settings import TrainedJobSettings, setting
 
 
-@dataclass(frozen=True, slots=True)
-class DescentSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DescentSettings(TrainedJobSettings):
     """The settings of a coordinate descent on binary masks.
 
     The starting point are the settings of its predecessor's code: blocks of 100 to 200 ReLUs, up to 50 to
@@ -34,32 +32,28 @@ class DescentSettings:
     (40, 50)
     """
 
-    block_fraction: float = 0.05
-    tries: int = 20
-    tolerance_pct: float = 0.3
-    image_count: int = 1024
-    step_epochs: int = 1
-    learning_rate: float = 1e-3
-    batch_size: int = 128
-    temperature: float = 4.0
-    precision: str = "auto"
-    validation_fraction: float = 0.1
-    seed: int = 1
+    job: ClassVar[str] = "descent"
 
-    def __post_init__(self) -> None:
-        """Checks every value."""
-        limits: dict[str, tuple[float, float]] = {
-            "block_fraction": (1e-4, 1),
-            "tries": (1, 10_000),
-            "tolerance_pct": (0, 100),
-            "image_count": (1, 1 << 30),
-            "step_epochs": (0, 1000),
-        }
-        for name, (low, high) in limits.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise UsageError(f"descent: {name} is {value}, allowed: {low:g} to {high:g}")
-        self.training  # noqa: B018  it checks the rest
+    block_fraction: float = setting(
+        0.05, 1e-4, 1, "--block-fraction", "fraction of the ReLUs left that one step removes"
+    )
+    tries: int = setting(20, 1, 10_000, "--tries", "blocks that one step tries at most")
+    tolerance_pct: float = setting(
+        0.3,
+        0,
+        100,
+        "--tolerance",
+        "drop of training accuracy, in percentage points, up to which a block is taken at once",
+    )
+    image_count: int = setting(
+        1024, 1, 1 << 30, "--judging-images", "training images on which a block is judged"
+    )
+    step_epochs: int = setting(1, 0, 1000, "--step-epochs", "epochs after each step")
+
+    @property
+    def epoch_count(self) -> int:
+        """The number of epochs between two steps, at least 1."""
+        return max(1, self.step_epochs)
 
     def removed(self, count: int, budget: int) -> int:
         """Returns the number of ReLUs that a step removes of `count`, which leaves `budget` or more."""
@@ -72,24 +66,3 @@ class DescentSettings:
             left -= self.removed(left, budget)
             steps += 1
         return steps
-
-    @property
-    def training(self) -> TrainingSettings:
-        """The settings of the epochs between steps."""
-        return TrainingSettings(
-            epochs=max(1, self.step_epochs),
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            weight_decay=5e-4,
-            schedule="constant",
-            temperature=self.temperature,
-            hard_weight=1.0,
-            soft_weight=1.0,
-            precision=self.precision,
-            validation_fraction=self.validation_fraction,
-            seed=self.seed,
-        )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns the settings as JSON values."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}

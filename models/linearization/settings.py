@@ -5,20 +5,17 @@ The defaults are those of the published code.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
-
-from pi_bench.errors import UsageError
-from pi_bench.unknown_name import similar_names
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from ..data.data_sets import SOURCES
-from ..training import TrainingSettings
+from ..job_settings import TrainedJobSettings, setting
 
 GRANULARITIES = ("pixel", "channel")
 
 
-@dataclass(frozen=True, slots=True)
-class LinearizationSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinearizationSettings(TrainedJobSettings):
     """The settings of a linearization: one Adam trains masks and weights.
 
     The loss is cross-entropy + distillation + lasso * |masks|_1.
@@ -37,53 +34,33 @@ class LinearizationSettings:
     'adam'
     """
 
-    masks: str = "pixel"
-    learning_rate: float = 1e-3
-    lasso: float = 1e-5
-    lasso_growth: float = 1.1
-    threshold: float = 1e-2
-    epoch_limit: int = 2000
-    batch_size: int = 128
-    temperature: float = 4.0
-    precision: str = "auto"
-    validation_fraction: float = 0.1
-    seed: int = 1
+    job: ClassVar[str] = "linearization"
+    optimizer: ClassVar[str] = "adam"
+    weight_decay: ClassVar[float] = 0.0
 
-    def __post_init__(self) -> None:
-        """Checks every value."""
-        if self.masks not in GRANULARITIES:
-            near = f"; {question}" if (question := similar_names(self.masks, GRANULARITIES)) else ""
-            raise UsageError(
-                f"linearization: masks is {self.masks!r}, allowed: {', '.join(GRANULARITIES)}{near}"
-            )
-        limits = {"lasso": (1e-12, 1e3), "lasso_growth": (1.0001, 100), "threshold": (0, 0.99)}
-        for name, (low, high) in limits.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise UsageError(f"linearization: {name} is {value}, allowed: {low:g} to {high:g}")
-        self.training  # noqa: B018  it checks the rest
+    masks: str = setting("pixel", allowed=GRANULARITIES)
+    learning_rate: float = setting(
+        1e-3, 1e-12, 1e6, "--mask-learning-rate", "learning rate of Adam for masks and weights"
+    )
+    lasso: float = setting(1e-5, 1e-12, 1e3, "--lasso", "initial penalty of the masks, lambda in the paper")
+    lasso_growth: float = setting(
+        1.1,
+        1.0001,
+        100,
+        "--lasso-growth",
+        "factor for the penalty after an epoch that removes no ReLU, kappa in the paper",
+    )
+    threshold: float = setting(
+        1e-2, 0, 0.99, "--threshold", "value above which a mask keeps its ReLU, epsilon in the paper"
+    )
+    epoch_limit: int = setting(
+        2000, 1, 100_000, "--epoch-limit", "largest number of epochs of the linearization"
+    )
 
     @property
-    def training(self) -> TrainingSettings:
-        """The settings of the training that the linearization is."""
-        return TrainingSettings(
-            epochs=self.epoch_limit,
-            batch_size=self.batch_size,
-            optimizer="adam",
-            learning_rate=self.learning_rate,
-            weight_decay=0.0,
-            schedule="constant",
-            temperature=self.temperature,
-            hard_weight=1.0,
-            soft_weight=1.0,
-            precision=self.precision,
-            validation_fraction=self.validation_fraction,
-            seed=self.seed,
-        )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns the settings as JSON values."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+    def epoch_count(self) -> int:
+        """The largest number of epochs of the training."""
+        return self.epoch_limit
 
 
 def default_linearization(data: str) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 
 from .layers import FactorizedReduction
+from .masked_polynomial import MaskedPolynomial
 from .polynomial import PolynomialActivation
 from .resnet import PadShortcut
 
@@ -75,8 +76,9 @@ def input_moments(module: nn.Module) -> dict[str, Moments]:
         if node.op == "call_module":
             layer, source = module.get_submodule(str(node.target)), node.args[0]
             before = known.get(source) if isinstance(source, fx.Node) else None
-            if isinstance(layer, PolynomialActivation) and before is not None:
-                found[str(node.target)] = before
+            if isinstance(layer, PolynomialActivation | MaskedPolynomial) and before is not None:
+                inside = ".polynomial" if isinstance(layer, MaskedPolynomial) else ""
+                found[f"{node.target}{inside}"] = before
             known[node] = _behind(layer, before)
         elif node.op == "call_function":
             rule = _RULES.get(node.target)
@@ -86,7 +88,7 @@ def input_moments(module: nn.Module) -> dict[str, Moments]:
 
 class _Tracer(fx.Tracer):
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        leaves = (PolynomialActivation, PadShortcut, FactorizedReduction)
+        leaves = (PolynomialActivation, MaskedPolynomial, PadShortcut, FactorizedReduction)
         return isinstance(m, leaves) or super().is_leaf_module(m, module_qualified_name)
 
 
@@ -101,7 +103,7 @@ def _behind(layer: nn.Module, before: Moments | None) -> Moments | None:
         return Moments(layer.bias.detach().double().cpu(), layer.weight.detach().double().cpu() ** 2)
     if before is None:
         return None
-    if isinstance(layer, nn.ReLU | nn.ReLU6 | PolynomialActivation):
+    if isinstance(layer, nn.ReLU | nn.ReLU6 | PolynomialActivation | MaskedPolynomial):
         return before.through_relu()
     if isinstance(layer, PadShortcut):
         return Moments(

@@ -74,10 +74,19 @@ class PolynomialActivation(nn.Module):
         found = nearest_to_relu(mean.double(), deviation.double(), len(self.coefficients) - 1)
         self.coefficients.copy_(found.reshape(self.coefficients.shape))
 
+    def current_coefficients(self) -> Tensor:
+        """Returns the coefficients that the output has, (degree + 1, channels, 1, 1)."""
+        return self.coefficients
+
+    @torch.no_grad()
+    def rearrange(self, order: Tensor) -> None:
+        """Gives each channel the kind of another one: channel i that of channel `order[i]`."""
+        self.relu.copy_(self.relu[order])
+
     def forward(self, x: Tensor) -> Tensor:
         """Returns the output for values (batch, *shape)."""
-        y = self.coefficients[-1]
-        for coefficient in reversed(self.coefficients[:-1].unbind()):
+        *lower, y = self.current_coefficients().unbind()
+        for coefficient in reversed(lower):
             y = y * x + coefficient
         if self.relu_part:
             y = torch.lerp(y, functional.relu(x).to(y.dtype), self.relu_part)
@@ -166,7 +175,7 @@ def polynomial_relu_count(module: nn.Module) -> int:
 
 @torch.no_grad()
 def draw_relu_channels(module: nn.Module, seed: int) -> None:
-    """Chooses the channels with ReLU at random, and keeps their number in each layer.
+    """Chooses the channels of each kind at random, and keeps their numbers in each layer.
 
     >>> module = nn.Sequential(PolynomialActivation((8, 1, 1), relu_channels=3))
     >>> draw_relu_channels(module, seed=1)
@@ -175,4 +184,4 @@ def draw_relu_channels(module: nn.Module, seed: int) -> None:
     """
     generator = torch.Generator().manual_seed(seed)
     for part in polynomial_activations(module).values():
-        part.relu.copy_(part.relu[torch.randperm(len(part.relu), generator=generator)])
+        part.rearrange(torch.randperm(len(part.relu), generator=generator))

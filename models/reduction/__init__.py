@@ -2,16 +2,18 @@
 
 Searches, each from a network with all its ReLUs:
     deepreduce, ablation                 by stages: DeepReDuce, and its culling order
-    snl, bcd, senet                      by single ReLUs, to budgets
+    snl, bcd, senet, autorep             by single ReLUs, to budgets
     plan, plan_costs                     by layers that become polynomials or linear, after DELPHI's planner
+    chosen_plans, population             the plans: by gain per risk, or by population-based training
+    safenet, channel_costs               by channels that become polynomials or linear, after SAFENet
     prune                                by filters, the baseline
     merge                                adjacent linear layers of a search's networks, merged
 
 Jobs, each in a folder of its own:
     job, job_files                       a job as plain data, and the files that an ended one has left
-    training_job, linearization_job      trains a recipe; linearizes a network
-    descent_job, selection_job           removes blocks of ReLUs; chooses SENet's masks
-    merging_job, criteria_job            merges a network; chooses the pruning criterion of each layer
+    training_job                         trains a recipe
+    search_job, job_kind                 any other job of a search, by a function for its work
+    search_work, merging_work            these functions: masks, criteria, channels, merged networks
 
 Engines, which run jobs:
     engine, engine_local, engine_ray     the interface, processes of this machine, a Ray cluster

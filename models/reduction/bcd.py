@@ -25,9 +25,7 @@ from ..linearization.settings import LinearizationSettings
 from ..recipe import Recipe
 from ..training.training_files import START_FILE
 from .candidate import Candidate
-from .descent_job import descent_job
 from .engine import Announce, Engine
-from .linearization_job import linearization_job
 from .masked_budgets import finetuned, masked_budgets
 from .trainings import BudgetSettings, ended, opened_from
 
@@ -120,34 +118,32 @@ def bcd(
         found,
     ):
         linearized, descent = root / "linearized", root / "descent"
-        job = linearization_job(
+        job = trainings.job(
+            "linearize",
             "linearized",
             base,
-            settings.linearization,
-            [start],
             linearized,
-            data_dir=settings.data_dir,
-            device=settings.device,
             threads=settings.linearization_threads,
+            settings=settings.linearization,
+            budgets=(start,),
             teacher=teacher,
         )
-        ended(trainings.run([job], announce=lambda outcome, fresh: None)["linearized"])
+        ended(trainings.prepare([job])["linearized"])
         steps = settings.descent.step_count(start, budgets[-1])
         most = steps * (settings.descent.tries + 1)
         say(f"  descent: {start:,} ReLUs to {budgets[-1]:,} in {steps} steps, at most {most:,} evaluations")
-        job = descent_job(
+        job = trainings.job(
+            "descend",
             "descent",
             base,
-            settings.descent,
-            budgets,
             descent,
+            threads=settings.linearization_threads,
+            settings=settings.descent,
+            budgets=budgets,
             start=budget_folder(linearized, start) / START_FILE,
             start_count=start,
-            data_dir=settings.data_dir,
-            device=settings.device,
-            threads=settings.linearization_threads,
             teacher=teacher,
         )
-        ended(trainings.run([job], announce=lambda outcome, fresh: None)["descent"])
+        ended(trainings.prepare([job])["descent"])
         recipes = {budget: masked_recipe(base, "pixel", budget, "bcd") for budget in budgets}
         return [*found, *finetuned("bcd", recipes, descent, settings, trainings, teacher)]

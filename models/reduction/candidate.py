@@ -107,6 +107,16 @@ def candidate_of(method: str, step: str, recipe: Recipe, outcome: JobOutcome, ro
     )
 
 
+def judging_accuracy_pct(result: Mapping[str, Any]) -> float:
+    """Returns the accuracy by which a search judges a training: on validation images, or else on test images.
+
+    >>> judging_accuracy_pct({"validation_accuracy_pct": None, "test_accuracy_pct": 91.0})
+    91.0
+    """
+    validation = result["validation_accuracy_pct"]
+    return float(result["test_accuracy_pct"] if validation is None else validation)
+
+
 def with_frontiers(candidates: Iterable[Candidate], objective: str = "relus") -> list[Candidate]:
     """Returns the candidates, the most expensive first, with the marks of all frontiers, by test accuracy.
 

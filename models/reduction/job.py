@@ -23,16 +23,8 @@ from ..training.training_files import write_whole
 
 FAILURE_FILE = "failed.json"
 
-# The module of each kind. Its run(job, progress) returns the content of the job's result.json, and its
-# stored_result(job) returns the content that an earlier run wrote, or None.
-_KINDS = {
-    "train": "training_job",
-    "linearize": "linearization_job",
-    "merge": "merging_job",
-    "descend": "descent_job",
-    "select": "selection_job",
-    "sample-criteria": "criteria_job",
-}
+_TRAINING = "train"
+"""The kind of a training of a recipe. `search_work.KINDS` has all others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +32,7 @@ class Job:
     """A piece of a search.
 
     Attributes:
-        kind: a key of `_KINDS`.
+        kind: "train", or one of `search_work.KINDS`.
         name: the name in messages.
         folder: the absolute path of the job's folder.
         arguments: the arguments of the kind, as JSON values.
@@ -134,7 +126,12 @@ def stored(job: Job) -> JobOutcome | None:
 
 
 def _module(job: Job) -> Any:
-    return importlib.import_module(f".{_KINDS[job.kind]}", __package__)
+    """Returns the module whose run(job, progress) returns the content of the job's result file.
+
+    Its stored_result(job) returns the content that an earlier run wrote, or None.
+    """
+    name = "training_job" if job.kind == _TRAINING else "search_job"
+    return importlib.import_module(f".{name}", __package__)
 
 
 def _stored_failure(job: Job) -> JobOutcome | None:

@@ -17,11 +17,19 @@ _SIZE_COUNT = 256  # a time is met to this part of the ReLUs, so that a search c
 
 
 def masked_budgets(
-    base: Recipe, settings: BudgetSettings, masks: str, say: Callable[[str], None]
+    base: Recipe,
+    settings: BudgetSettings,
+    masks: str,
+    say: Callable[[str], None],
+    recipe_of: Callable[[int], Recipe] | None = None,
 ) -> tuple[int, ...]:
     """Returns the budgets in ReLUs of a search that masks ReLUs of `base`, the largest first.
 
     A time becomes a number of ReLUs by the prediction of networks whose masks lie at random places.
+
+    Args:
+        recipe_of: returns the network that the method leaves at a number of ReLUs. With None, pixels or
+            channels without ReLU have no activation.
 
     Raises:
         UsageError: A time cannot be met or predicted.
@@ -43,7 +51,7 @@ def masked_budgets(
         settings.budgets,
         base,
         [size for size in sizes if size >= least],
-        lambda count: masked_recipe(base, masks, count),
+        recipe_of or (lambda count: masked_recipe(base, masks, count)),
         settings.objective,
         say,
     )

@@ -1,6 +1,6 @@
 """Merging of trained networks' adjacent linear layers, and the finetuning that adapts them to their borders.
 
-merged/N                one trained network with its layers merged, and the effect of merging (`merging_job`)
+merged/N                one trained network with its layers merged, and the effect of merging (`merging_work`)
 merged/N/unmerged, …    its model file before merging, which is measured too
 networks/N              finetuned with distillation from the unmerged network
 """
@@ -25,7 +25,7 @@ from ..training import TrainingSettings
 from ..training.training_files import START_FILE
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
-from .merging_job import UNMERGED_FOLDERS, merged_recipe, merging_job
+from .merging_work import UNMERGED_FOLDERS, merged_recipe
 from .trainings import SearchSettings, Trainings, ended, opened_search
 
 
@@ -155,7 +155,7 @@ def merge_networks(
     with opened_search(
         "merge", identity, settings, root, engine, progress=progress, announce=announce
     ) as trainings:
-        _merged(settings, trainings, folders, extents, say)
+        _merged(settings, trainings, folders, recipes, extents, say)
         outcomes = trainings.run(
             [
                 trainings.training(
@@ -205,23 +205,22 @@ def _merged(
     settings: MergingSettings,
     trainings: Trainings,
     folders: dict[str, Path],
+    recipes: Mapping[str, Recipe],
     extents: Mapping[str, str],
     say: Callable[[str], None],
 ) -> None:
     jobs = [
-        merging_job(
+        trainings.job(
+            "merge",
             name,
-            extents[name],
-            folder,
+            recipes[name],
             trainings.root / "merged" / name,
+            trained=folder,
             validation_fraction=settings.finetuning.validation_fraction,
-            data_dir=settings.data_dir,
-            device=settings.device,
-            threads=settings.threads,
         )
         for name, folder in folders.items()
     ]
-    outcomes = trainings.run(jobs, announce=lambda outcome, fresh: None)
+    outcomes = trainings.prepare(jobs)
     for name in folders:
         result = ended(outcomes[name]).result
         assert result is not None

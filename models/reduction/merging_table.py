@@ -11,7 +11,7 @@ from typing import Any
 
 from ..training.training_files import write_whole
 from .candidate import Candidate
-from .merging_job import MERGING_FILE, UNMERGED_FOLDERS
+from .merging_work import MERGING_FILE, UNMERGED_FOLDERS
 from .private_latency import LATENCY_FILE
 
 MERGING_TABLE = "merging.csv"

@@ -7,62 +7,35 @@
     networks/B            the plan for each budget, from the teacher's weights, with distillation
     scores.csv            DELPHI's score of each network, and ours
 
+With a population, there are no sensitivities: members of the population have plans of their own
+(`population`), and the best one is finetuned.
+
 The trainings of sensitivities do not depend on each other, and neither do those of the networks. Replaced
 ReLUs give way step by step in each training (r falls from 1 to 0, as in DELPHI's public code).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pi_bench.errors import ModelError, UsageError
+from pi_bench.errors import ModelError
 from pi_bench.progress import Progress
 
 from ..building import build
 from ..criticality import require_full
-from ..planning import CHOICES, LayerChoice, choices_of, delphi_score, time_score, with_choices
+from ..planning import CHOICES, choices_of, delphi_score, time_score, with_choices
 from ..recipe import Recipe
-from ..training import TrainingSettings
 from ..training.logs import write_rows
-from .candidate import Candidate, candidate_of
+from .candidate import Candidate, candidate_of, judging_accuracy_pct
+from .chosen_plans import PlanSettings, chosen_plans
 from .engine import Announce, Engine
 from .job import JobOutcome
 from .plan_costs import PlanCosts, in_words
-from .trainings import BudgetSettings, Trainings, ended, opened_from
+from .trainings import opened_from
 
-PLAN_FILE = "plan.csv"
 SCORES_FILE = "scores.csv"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanSettings(BudgetSettings):
-    """The settings of a search by plans.
-
-    Attributes:
-        sensitivity: the settings of the short trainings from which risks follow.
-        choices: the choices that a layer has beside ReLU, of `planning.CHOICES`.
-
-    Raises:
-        UsageError: There is no choice, or one that is none of these.
-
-    >>> trained = TrainingSettings()
-    >>> PlanSettings(
-    ...     budgets=(5000,), training=trained, finetuning=trained, sensitivity=trained,
-    ...     data_dir=Path("data"), device="cpu", threads=1,
-    ... ).choices
-    ('quadratic', 'cubic', 'linear')
-    """
-
-    sensitivity: TrainingSettings
-    choices: tuple[str, ...] = CHOICES
-
-    def __post_init__(self) -> None:
-        """Checks the choices."""
-        if not self.choices or set(self.choices) - set(CHOICES):
-            raise UsageError(f"choices are {', '.join(self.choices)}, allowed: {', '.join(CHOICES)}")
 
 
 def plan(
@@ -90,6 +63,7 @@ def plan(
 
     >>> from pi_bench.errors import PiBenchError
     >>> from pi_bench.models import load_recipe
+    >>> from pi_bench.models.training import TrainingSettings
     >>> common = {"data_dir": Path("data"), "device": "cpu", "threads": 1, "training": TrainingSettings()}
     >>> settings = PlanSettings(
     ...     budgets=(10**6,), sensitivity=TrainingSettings(), finetuning=TrainingSettings(), **common
@@ -110,7 +84,12 @@ def plan(
     costs = PlanCosts(base, settings.objective)
     for budget in settings.budgets:
         costs.require(budget, settings.choices)
-    identity = {"sensitivity": settings.sensitivity.as_dict(), "choices": list(settings.choices)}
+    population = settings.population.as_dict() if settings.population.members else None
+    identity = {
+        "sensitivity": settings.sensitivity.as_dict(),
+        "choices": list(settings.choices),
+        "population": population,  # folders of version 0.2.0 lack the key
+    }
     with opened_from(
         "plan", base, settings, root, engine, identity, progress=progress, announce=announce
     ) as (
@@ -118,27 +97,24 @@ def plan(
         teacher,
         found,
     ):
-        options = _options(base, settings, costs, trainings, teacher)
-        unit = "relus" if settings.objective is None else "s"
-        write_rows(
-            root / PLAN_FILE,
-            [
-                {"layer": one.path, "choice": one.choice, f"gain_{unit}": one.gain, "risk_pct": one.risk}
-                for one in options.values()
-            ],
-        )
+        planned = chosen_plans(base, settings, costs, trainings, teacher, say)
         recipes: dict[str, Recipe] = {}
         for budget in settings.budgets:
-            choices = costs.first_within(budget, options)
+            choices = planned[budget].choices
             recipes[str(budget)] = recipe = costs.recipe(choices)
             cost = "" if settings.objective is None else f", predicted to take {costs.described(choices)}"
             say(f"  --budget {budget}: {in_words(choices)}, {recipe.relu_count:,} ReLUs{cost}")
         outcomes = trainings.run(
             [
                 trainings.training(
-                    name, recipe, settings.finetuning, root / "networks" / name, teacher, teacher / "state.pt"
+                    str(budget),
+                    recipes[str(budget)],
+                    planned[budget].finetuning,
+                    root / "networks" / str(budget),
+                    teacher,
+                    planned[budget].start,
                 )
-                for name, recipe in recipes.items()
+                for budget in planned
             ]
         )
         rows = [_scores(name, recipe, outcomes[name], costs) for name, recipe in recipes.items()]
@@ -152,63 +128,13 @@ def plan(
         ]
 
 
-def _options(
-    base: Recipe, settings: PlanSettings, costs: PlanCosts, trainings: Trainings, teacher: Path
-) -> dict[tuple[str, str], LayerChoice]:
-    """Trains each choice for each layer shortly, and returns their gains and risks by layer and choice.
-
-    A choice that diverges is no option, and neither is one that saves nothing.
-
-    Raises:
-        UsageError: No choice is left.
-    """
-    gains = {
-        (path, choice): gain
-        for path, _ in base.relu_shapes()
-        for choice in settings.choices
-        if (gain := costs.gain(path, choice)) > 0
-    }
-    recipes = {"relu": base} | {f"{path}-{choice}": costs.recipe({path: choice}) for path, choice in gains}
-    outcomes = trainings.run(
-        [
-            trainings.training(
-                name,
-                recipe,
-                settings.sensitivity,
-                trainings.root / "sensitivity" / name,
-                teacher,
-                teacher / "state.pt",
-            )
-            for name, recipe in recipes.items()
-        ]
-    )
-    best = _accuracy(ended(outcomes["relu"]).result or {})
-    options = {}
-    for (path, choice), gain in gains.items():
-        result = outcomes[f"{path}-{choice}"].result
-        if result is not None:
-            options[path, choice] = LayerChoice(path, choice, gain, max(0.0, best - _accuracy(result)))
-    if not options:
-        raise UsageError(
-            f"no choice for a layer of {base.name} saves anything and can be trained: allow more --choices, "
-            "or use a lower --finetune-learning-rate"
-        )
-    return options
-
-
-def _accuracy(result: Mapping[str, Any]) -> float:
-    """Returns the accuracy on the validation images, or without any on the test images."""
-    validation = result["validation_accuracy_pct"]
-    return float(result["test_accuracy_pct"] if validation is None else validation)
-
-
 def _scores(name: str, recipe: Recipe, outcome: JobOutcome, costs: PlanCosts) -> dict[str, Any]:
     """Returns the row of a network in scores.csv. A network that diverged has no scores."""
     row: dict[str, Any] = {"budget": name, "name": recipe.name, "relu_count": recipe.relu_count}
     row |= {"accuracy_pct": "", "delphi_score": "", "time_score": ""}
     choices = choices_of(recipe)
     if outcome.result is not None:
-        accuracy, full = _accuracy(outcome.result), costs.base.relu_count
+        accuracy, full = judging_accuracy_pct(outcome.result), costs.base.relu_count
         row["accuracy_pct"] = round(accuracy, 4)
         row["delphi_score"] = round(delphi_score(accuracy, full - recipe.relu_count, full), 4)
         if costs.objective is not None:

@@ -41,11 +41,13 @@ class PlanCosts:
             self._seconds[key] = self.objective.of_recipe(self.recipe(choices)).of(self.objective.name)
         return self._seconds[key]
 
+    def cost(self, choices: Mapping[str, str]) -> float:
+        """Returns the ReLUs or seconds of the network of a plan."""
+        return float(self.recipe(choices).relu_count) if self.objective is None else self.seconds(choices)
+
     def gain(self, path: str, choice: str) -> float:
         """Returns the ReLUs or seconds that one choice for one layer saves."""
-        if self.objective is not None:
-            return self.seconds({}) - self.seconds({path: choice})
-        return float(self.base.relu_count - self.recipe({path: choice}).relu_count)
+        return self.cost({}) - self.cost({path: choice})
 
     def meets(self, budget: Budget, choices: Mapping[str, str]) -> bool:
         """Returns whether the network of a plan is within a budget."""

@@ -26,7 +26,6 @@ from ..recipe_export import load_state
 from ..recipe_writing import format_recipe
 from ..training.training_files import START_FILE, save_tensors, write_whole
 from .candidate import Candidate, candidate_of
-from .criteria_job import criteria_job
 from .engine import Announce, Engine
 from .time_budgets import relu_budgets
 from .trainings import BudgetSettings, Trainings, ended, opened_from
@@ -159,20 +158,18 @@ def _sampled(
 ) -> dict[int, dict[str, str]]:
     """Chooses the criterion of each layer for each budget, and returns them by budget and path."""
     jobs = [
-        criteria_job(
+        trainings.job(
+            "sample-criteria",
             f"criteria-{budget}",
             base,
-            recipe,
-            settings.sampling,
             trainings.root / "criteria" / str(budget),
-            data_dir=settings.data_dir,
-            device=settings.device,
-            threads=settings.threads,
+            pruned=recipe,
+            settings=settings.sampling,
             teacher=teacher,
         )
         for budget, recipe in recipes.items()
     ]
-    outcomes = trainings.run(jobs, announce=lambda outcome, fresh: None)
+    outcomes = trainings.prepare(jobs)
     found: dict[int, dict[str, str]] = {}
     for budget in recipes:
         result = ended(outcomes[f"criteria-{budget}"]).result or {}

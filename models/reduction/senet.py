@@ -25,7 +25,6 @@ from ..training.training_files import START_FILE
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
 from .masked_budgets import masked_budgets
-from .selection_job import selection_job
 from .trainings import BudgetSettings, opened_from
 
 
@@ -101,20 +100,18 @@ def senet(
         recipes = {budget: masked_recipe(base, "pixel", budget, "senet") for budget in budgets}
         selected = {budget: root / "selected" / str(budget) for budget in budgets}
         jobs = [
-            selection_job(
+            trainings.job(
+                "select",
                 f"masks-{budget}",
                 base,
-                settings.selection,
-                budget,
                 folder,
-                data_dir=settings.data_dir,
-                device=settings.device,
-                threads=settings.threads,
+                settings=settings.selection,
+                budget=budget,
                 teacher=teacher,
             )
             for budget, folder in selected.items()
         ]
-        outcomes = trainings.run(jobs, announce=lambda outcome, fresh: None)
+        outcomes = trainings.prepare(jobs)
         chosen = {budget: outcomes[f"masks-{budget}"] for budget in budgets}
         for budget, outcome in chosen.items():
             if outcome.result is not None:

@@ -22,7 +22,6 @@ from ..linearization.settings import LinearizationSettings
 from ..recipe import Recipe
 from .candidate import Candidate
 from .engine import Announce, Engine
-from .linearization_job import linearization_job
 from .masked_budgets import finetuned, masked_budgets
 from .trainings import BudgetSettings, Trainings, ended, opened_from
 
@@ -113,17 +112,16 @@ def _linearized(
     base: Recipe, settings: SnlSettings, budgets: Sequence[int], trainings: Trainings, teacher: Path
 ) -> list[dict[str, Any]]:
     """Linearizes `base` and returns the result of each budget."""
-    job = linearization_job(
+    job = trainings.job(
+        "linearize",
         "linearized",
         base,
-        settings.linearization,
-        budgets,
         trainings.root / "linearized",
-        data_dir=settings.data_dir,
-        device=settings.device,
         threads=settings.linearization_threads,
+        settings=settings.linearization,
+        budgets=tuple(budgets),
         teacher=teacher,
     )
-    outcome = ended(trainings.run([job], announce=lambda outcome, fresh: None)["linearized"])
+    outcome = ended(trainings.prepare([job])["linearized"])
     assert outcome.result is not None
     return list(outcome.result["budgets"])

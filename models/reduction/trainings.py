@@ -19,6 +19,7 @@ from .engine import Announce, Engine, run_jobs
 from .job import Job, JobOutcome
 from .objective import TimeObjective
 from .search_folder import claimed, keep_costs
+from .search_job import Argument, search_job
 from .teacher import require_full_teacher
 from .time_budgets import Budget
 from .training_job import training_job
@@ -107,6 +108,36 @@ class Trainings:
             teacher=teacher,
             start=start,
         )
+
+    def job(
+        self,
+        kind: str,
+        name: str,
+        recipe: Recipe,
+        folder: Path,
+        *,
+        threads: int | None = None,
+        **arguments: Argument,
+    ) -> Job:
+        """Returns a job of the search beside its trainings; the arguments are those of `search_job`.
+
+        Args:
+            threads: threads of the job. With None, it has those of a training.
+        """
+        return search_job(
+            kind,
+            name,
+            recipe,
+            folder,
+            data_dir=self.settings.data_dir,
+            device=self.settings.device,
+            threads=threads or self.settings.threads,
+            **arguments,
+        )
+
+    def prepare(self, jobs: Sequence[Job]) -> dict[str, JobOutcome]:
+        """Runs independent jobs that prepare trainings. It announces no outcome; raises as `run_jobs`."""
+        return self.run(jobs, announce=lambda outcome, fresh: None)
 
     def run(self, jobs: Sequence[Job], announce: Announce | None = None) -> dict[str, JobOutcome]:
         """Runs independent trainings and returns their outcomes by job name; raises as `run_jobs` does."""

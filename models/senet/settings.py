@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
-from pi_bench.errors import UsageError
-
-from ..training import TrainingSettings
+from ..job_settings import TrainedJobSettings, setting
 
 PRAM_WEIGHT = 1000.0
 """The weight beta of the matching of activation maps in the finetuning."""
 
 
-@dataclass(frozen=True, slots=True)
-class SelectionSettings:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectionSettings(TrainedJobSettings):
     """The settings of SENet's choice of masks.
 
     Attributes:
@@ -30,48 +28,29 @@ class SelectionSettings:
     3
     """
 
-    density: float = 0.1
-    settled: float = 0.01
-    epoch_limit: int = 20
-    image_count: int = 1024
-    learning_rate: float = 1e-2
-    batch_size: int = 128
-    temperature: float = 4.0
-    precision: str = "auto"
-    validation_fraction: float = 0.1
-    seed: int = 1
+    job: ClassVar[str] = "selection"
 
-    def __post_init__(self) -> None:
-        """Checks every value."""
-        limits: dict[str, tuple[float, float]] = {
-            "density": (1e-4, 0.99),
-            "settled": (0, 1),
-            "epoch_limit": (1, 100_000),
-            "image_count": (1, 1 << 30),
-        }
-        for name, (low, high) in limits.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise UsageError(f"selection: {name} is {value}, allowed: {low:g} to {high:g}")
-        self.training  # noqa: B018  it checks the rest
+    density: float = setting(
+        0.1,
+        1e-4,
+        0.99,
+        "--density",
+        "fraction of the weights that pruning keeps; a layer that keeps few gets many ReLUs",
+    )
+    settled: float = setting(
+        0.01,
+        0,
+        1,
+        "--settled",
+        "fraction of the masks below which a change between epochs ends the choice",
+    )
+    epoch_limit: int = setting(20, 1, 100_000, "--choice-epochs", "largest number of epochs")
+    image_count: int = setting(
+        1024, 1, 1 << 30, "--compared-images", "training images on which maps are compared"
+    )
+    learning_rate: float = setting(1e-2, 1e-12, 1e6)
 
     @property
-    def training(self) -> TrainingSettings:
-        """The settings of the training in which masks are chosen."""
-        return TrainingSettings(
-            epochs=self.epoch_limit,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            weight_decay=5e-4,
-            schedule="constant",
-            temperature=self.temperature,
-            hard_weight=1.0,
-            soft_weight=1.0,
-            precision=self.precision,
-            validation_fraction=self.validation_fraction,
-            seed=self.seed,
-        )
-
-    def as_dict(self) -> dict[str, Any]:
-        """Returns the settings as JSON values."""
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+    def epoch_count(self) -> int:
+        """The largest number of epochs of the training."""
+        return self.epoch_limit

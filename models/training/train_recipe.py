@@ -174,7 +174,7 @@ def _load_start(module: nn.Module, recipe: Recipe, start: Path) -> None:
         ModelError: The weights are of another network.
     """
     if recipe.has_polynomials:
-        plain = build(dataclasses.replace(recipe, polynomials=(), cubics=(), published=None))
+        plain = build(dataclasses.replace(recipe, polynomials=(), cubics=(), mixtures=(), published=None))
         try:
             load_state(plain, start)
         except ModelError:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pi_bench.network.program import ActivationOp, LinearOp, Op, Program
+from pi_bench.network.program import ActivationOp, ElementMap, LinearOp, MultiplyOp, Op, Program, operands
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,11 @@ def by_resolution(program: Program) -> list[ResolutionCounts]:
     [10]
     """
     found: dict[tuple[int, int] | None, ResolutionCounts] = {}
+    resolutions: dict[int, tuple[int, int] | None] = {}
     for op in program.ops:
+        resolution = resolutions[op.id] = _resolution(op, resolutions)
         if not isinstance(op, LinearOp | ActivationOp):
             continue
-        resolution = (op.shape[2], op.shape[3]) if len(op.shape) == 4 else None
         counts = found.get(resolution, ResolutionCounts(resolution))
         if isinstance(op, LinearOp):
             counts = dataclasses.replace(
@@ -75,3 +77,15 @@ def by_resolution(program: Program) -> list[ResolutionCounts]:
             )
         found[resolution] = counts
     return list(found.values())
+
+
+def _resolution(op: Op, earlier: Mapping[int, tuple[int, int] | None]) -> tuple[int, int] | None:
+    """Returns the height and width of a value. Elements gathered from a map have those of the map."""
+    if len(op.shape) == 4:
+        return op.shape[2], op.shape[3]
+    gathers = isinstance(op, LinearOp) and any(
+        isinstance(local, ElementMap) for term in op.terms for local in term.local
+    )
+    if gathers or isinstance(op, ActivationOp | MultiplyOp):
+        return earlier[operands(op)[0]]
+    return None

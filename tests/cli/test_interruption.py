@@ -158,7 +158,7 @@ def start(command: str) -> subprocess.Popen[str]:
 @pytest.mark.process
 @pytest.mark.parametrize(
     ("command", "tries"),
-    [("micro prg --count 64 --threads 1 --repetitions 1", 20), ("inspect MODEL", 10)],
+    [("micro prg --count 64 --threads 1 --repetitions 1", 8), ("inspect MODEL", 5)],
 )
 def test_ctrl_c_at_any_moment_of_the_start_is_one_line(command: str, tries: int, model_file: Path) -> None:
     command = command.replace("MODEL", str(model_file))

@@ -11,6 +11,7 @@ from pi_bench.network.program import (
     ChannelMap,
     ChannelSlice,
     Convolution,
+    ElementMap,
     FullyConnected,
     InputOp,
     LinearOp,
@@ -100,13 +101,14 @@ def term_program() -> tuple[Program, Weights]:
     )
     cut = _activation(15, "cut", polynomial, 8, kind=ActivationKind.TRUNCATE)
     product = MultiplyOp(16, "product", active.shape, 16, 13, 15)
+    reversed_elements = ElementMap(np.arange(23, -1, -1, dtype=np.int32), (BATCH, 24))
     by_parts = FullyConnected("parts", (BATCH, 24), (BATCH, 6), groups=2)
     whole = FullyConnected("whole", (BATCH, 24), (BATCH, 2))
     logits = _linear(
         17,
         "logits",
         16,
-        _term(16, by_parts, local=(Reshape((BATCH, 24)),)),
+        _term(16, by_parts, local=(reversed_elements,)),
         _term(9, whole, local=(ChannelSlice(8, 4), Reshape((BATCH, 24))), place=4, shift=1),
         bias="logits.bias",
     )

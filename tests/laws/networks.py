@@ -181,7 +181,7 @@ def _prelu(b: Builder, x: Node) -> None:
 
 
 def _polynomial(b: Builder, x: Node) -> None:
-    """Of degree 2 or 3, all channels alike or not; some are ReLUs, some linear."""
+    """Of degree 2 or 3, all channels alike or not; some channels or elements are ReLUs, some linear."""
     channels, degree = x.shape[0], b.size(2, 3)
     key = b.parameter("c", channels, degree + 1, scale=0.4)
     table = b.parameters[key]
@@ -192,7 +192,8 @@ def _polynomial(b: Builder, x: Node) -> None:
         table[:] = np.eye(degree + 1, dtype=np.float32)[degree]
     table[b.rng.random(channels) < 0.2, degree] = 0
     if b.draw(st.booleans()):
-        b.masks[f"{b.name}.relu"] = b.rng.random(channels) < b.number(0, 1)
+        shape = x.shape if b.draw(st.booleans()) else (channels,)
+        b.masks[f"{b.name}.relu"] = b.rng.random(shape) < b.number(0, 1)
         b.add(PolynomialNode, (x,), key, f"{b.name}.relu")
     else:
         b.add(PolynomialNode, (x,), key, None)

@@ -162,7 +162,10 @@ def _polynomial(e: Evaluation, node: PolynomialNode, x: Tensor) -> Tensor:
     y = sum(c.reshape(column) * x**power for power, c in enumerate(table.T))
     if e.rounding is not None:
         y = _rounded_polynomial(e, node, x, column)
-    return y if node.relu is None else torch.where(e.mask(node.relu).reshape(column), x.relu(), y)
+    if node.relu is None:
+        return y
+    relu = e.mask(node.relu)
+    return torch.where(relu if relu.shape == x.shape[1:] else relu.reshape(column), x.relu(), y)
 
 
 def _rounded_polynomial(e: Evaluation, node: PolynomialNode, x: Tensor, column: tuple) -> Tensor:

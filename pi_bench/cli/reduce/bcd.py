@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import importlib
+from collections.abc import Mapping
 from typing import Any
 
-from pi_bench.cli import model_options, training_options
-from pi_bench.cli.arguments import number, positive_int, whole_number
-from pi_bench.cli.reduce import base_network, budget_options, latency_options, linearization_options
-from pi_bench.cli.reduce.search import conduct
+from pi_bench.cli.arguments import Parser, positive_int
+from pi_bench.cli.reduce import job_options, linearization_options
+from pi_bench.cli.reduce.budget_search import BudgetSearch
 
+_DESCENT = "linearization.descent_settings.DescentSettings"
 _DESCRIPTION = """\
 Starts from an SNL network above the budget and removes random blocks of ReLUs (coordinate descent on binary
 masks, after arXiv 2511.11781, with settings of its predecessor's code and changes that docs/reduction.md
@@ -26,22 +26,7 @@ examples:
 """
 
 
-def add_parser(subparsers: Any) -> None:
-    """Adds the method to `argparse` subparsers. Its namespace has ``run``, the function below.
-
-    >>> from pi_bench.cli.arguments import Parser
-    >>> parser = Parser(prog="pi-bench")
-    >>> add_parser(parser.add_subparsers())
-    >>> parser.parse_args("bcd --budget 9 --start 30 --network resnet18 -o bcd".split()).start
-    30
-    """
-    parser = subparsers.add_parser(
-        "bcd",
-        help="remove blocks of ReLUs of an SNL network by coordinate descent (after arXiv 2511.11781)",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-    )
-    budget_options.add_options(parser, "one descent")
+def _add_own(parser: Parser) -> None:
     group = parser.add_argument_group("descent")
     group.add_argument(
         "--start",
@@ -49,89 +34,29 @@ def add_parser(subparsers: Any) -> None:
         metavar="N",
         help="ReLUs of the SNL network from which the descent starts (default twice the largest budget)",
     )
-    group.add_argument(
-        "--block-fraction",
-        type=number,
-        metavar="X",
-        help="fraction of the ReLUs left that one step removes (default 0.05)",
-    )
-    group.add_argument(
-        "--tries", type=whole_number, metavar="N", help="blocks that one step tries at most (default 20)"
-    )
-    group.add_argument(
-        "--tolerance",
-        type=number,
-        metavar="X",
-        help="drop of training accuracy, in percentage points, up to which a block is taken at once "
-        "(default 0.3)",
-    )
-    group.add_argument(
-        "--judging-images",
-        type=whole_number,
-        metavar="N",
-        help="training images on which a block is judged (default 1024)",
-    )
-    group.add_argument(
-        "--step-epochs", type=whole_number, metavar="N", help="epochs after each step (default 1)"
-    )
+    job_options.add_options(group, _DESCENT)
     linearization_options.add_options(parser)
-    parser.set_defaults(run=run)
 
 
-def run(parsed: argparse.Namespace) -> int:
-    """Runs the search, measures the networks that it finds, and prints their frontier. Returns the exit
-    code.
-
-    Raises:
-        PiBenchError: an option or the data cannot be used, or a training or a measurement failed.
-
-    ```python
-    from pi_bench.cli import main
-
-    def search(folder: str) -> int:
-        return main(["reduce", "bcd", "--budget", "15000", "--network", "resnet18", "-o", folder])
-    ```
-    """
-    model_options.require_torch("reduce")
-    models = importlib.import_module("pi_bench.models")
-    base = base_network.base_recipe(models, parsed, relus_at_paper_sites=True)
-    latency_options.require(parsed)
-    import torch
-
-    search = importlib.import_module("pi_bench.models.reduction.bcd")
-    settings = _settings(search, parsed, training_options.device_of(torch, parsed.device))
-    return conduct(parsed, base, settings, search.bcd, "Coordinate descent on {}")
-
-
-def _settings(search: Any, parsed: argparse.Namespace, device: str) -> Any:
-    """Returns the settings of the search. Raises: UsageError: a value is out of range."""
-    training = importlib.import_module("pi_bench.models.training")
-    linearization = importlib.import_module("pi_bench.models.linearization.settings")
-    descent = importlib.import_module("pi_bench.models.linearization.descent_settings")
-    trained = training_options.settings_of(training, parsed)
-    shared = budget_options.shared_settings(trained)
-    finetuning = budget_options.finetuning_settings(
-        parsed, linearization.default_finetuning(parsed.data), shared
-    )
-    given = {
-        "block_fraction": parsed.block_fraction,
-        "tries": parsed.tries,
-        "tolerance_pct": parsed.tolerance,
-        "image_count": parsed.judging_images,
-        "step_epochs": parsed.step_epochs,
+def _own_settings(parsed: argparse.Namespace, common: Mapping[str, Any]) -> dict[str, Any]:
+    rate = common["finetuning"].learning_rate
+    descent = job_options.settings_of(_DESCENT, parsed, common["training"], learning_rate=rate)
+    return {
+        **linearization_options.settings_of(parsed, common),
+        "descent": descent,
+        "start": parsed.start,
     }
-    return search.BcdSettings(
-        budgets=budget_options.budgets_of(parsed),
-        training=trained,
-        linearization=linearization_options.settings_of(parsed, trained),
-        finetuning=finetuning,
-        descent=descent.DescentSettings(
-            **shared | {"learning_rate": finetuning.learning_rate} | budget_options.chosen(given)
-        ),
-        start=parsed.start,
-        data_dir=parsed.data_dir,
-        device=device,
-        threads=parsed.threads or 1,
-        linearization_threads=linearization_options.threads_of(parsed, device),
-        teacher=parsed.teacher,
-    )
+
+
+SEARCH = BudgetSearch(
+    name="bcd",
+    settings="BcdSettings",
+    title="Coordinate descent on {}",
+    several="one descent",
+    help="remove blocks of ReLUs of an SNL network by coordinate descent (after arXiv 2511.11781)",
+    description=_DESCRIPTION,
+    epilog=_EPILOG,
+    add_own=_add_own,
+    own_settings=_own_settings,
+)
+add_parser = SEARCH.add_parser

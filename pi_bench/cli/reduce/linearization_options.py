@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+from collections.abc import Mapping
 from typing import Any
 
-from pi_bench.cli.arguments import number, whole_number
-from pi_bench.cli.reduce import budget_options
+from pi_bench.cli.reduce import job_options
+
+_SETTINGS = "linearization.settings.LinearizationSettings"
 
 
 def add_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
@@ -20,68 +22,30 @@ def add_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     0.0001
     """
     group = parser.add_argument_group("linearization (defaults depend on the data)")
-    group.add_argument(
-        "--mask-learning-rate",
-        type=number,
-        metavar="X",
-        help="learning rate of Adam for masks and weights (default 1e-3)",
-    )
-    group.add_argument(
-        "--lasso",
-        type=number,
-        metavar="X",
-        help="initial penalty of the masks, lambda in the paper (default 1e-5)",
-    )
-    group.add_argument(
-        "--lasso-growth",
-        type=number,
-        metavar="X",
-        help="factor for the penalty after an epoch that removes no ReLU, kappa in the paper (default 1.1)",
-    )
-    group.add_argument(
-        "--threshold",
-        type=number,
-        metavar="X",
-        help="value above which a mask keeps its ReLU, epsilon in the paper (default 0.01)",
-    )
-    group.add_argument(
-        "--epoch-limit",
-        type=whole_number,
-        metavar="N",
-        help="largest number of epochs of the linearization (default 2000)",
-    )
+    job_options.add_options(group, _SETTINGS)
     return group
 
 
-def settings_of(parsed: argparse.Namespace, trained: Any, masks: str | None = None) -> Any:
-    """Returns the `LinearizationSettings` that the user asked for.
+def settings_of(parsed: argparse.Namespace, common: Mapping[str, Any], **chosen: Any) -> dict[str, Any]:
+    """Returns the settings of a linearization and its threads, by the names that a search has for them.
 
     Args:
-        trained: the `TrainingSettings` of the teacher, which shares some with the linearization.
-        masks: "pixel" or "channel". With None, it is the default.
+        common: the settings that all searches have.
+        chosen: settings of the linearization that other options decide.
 
     Raises:
         UsageError: a value is out of range.
 
     ```python
-    def settings(parsed: argparse.Namespace, trained: object) -> object:
-        return settings_of(parsed, trained, masks="channel")
+    def settings(parsed: argparse.Namespace, common: Mapping[str, Any]) -> dict[str, Any]:
+        return settings_of(parsed, common, masks="channel")
     ```
     """
-    linearization = importlib.import_module("pi_bench.models.linearization.settings")
-    given = {
-        "masks": masks,
-        "learning_rate": parsed.mask_learning_rate,
-        "lasso": parsed.lasso,
-        "lasso_growth": parsed.lasso_growth,
-        "threshold": parsed.threshold,
-        "epoch_limit": parsed.epoch_limit,
-    }
-    return linearization.LinearizationSettings(
-        **linearization.default_linearization(parsed.data)
-        | budget_options.shared_settings(trained)
-        | budget_options.chosen(given)
+    defaults = importlib.import_module("pi_bench.models.linearization.settings").default_linearization
+    settings = job_options.settings_of(
+        _SETTINGS, parsed, common["training"], **defaults(parsed.data) | chosen
     )
+    return {"linearization": settings, "linearization_threads": threads_of(parsed, common["device"])}
 
 
 def threads_of(parsed: argparse.Namespace, device: str) -> int:

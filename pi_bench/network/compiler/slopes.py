@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pi_bench.arithmetic.law import RING_BITS
+from pi_bench.errors import ModelError
 from pi_bench.network.compiler import sums
 from pi_bench.network.compiler.options import MAX_WINDOW_BITS
 from pi_bench.network.compiler.scales import scales_of_activation, window_above_bits
@@ -109,10 +110,23 @@ def _rounded(ratio: float, most_bits: int) -> Multiplier:
 
 
 def _leaky_relu(values: Values, node: LeakyReluNode) -> Expression:
-    source, options = node.inputs[0], values.options
-    expression = values.summand(source)
+    expression = values.summand(node.inputs[0])
     if expression.rectified:
         return expression
+    try:
+        return _in_parts(values, node, expression)
+    except ModelError:
+        # A product's scale may be too fine for a factor that is no power of two.
+        return _in_parts(values, node, values.truncated(node.inputs[0]))
+
+
+def _in_parts(values: Values, node: LeakyReluNode, expression: Expression) -> Expression:
+    """Compiles a leaky ReLU of an expression.
+
+    Raises:
+        ModelError: 32 bits do not hold the expression times the gain.
+    """
+    source, options = node.inputs[0], values.options
     maximum = values.maximum(values.source(source))
     wanted = values.result_scale(node.name, source)
     above = window_above_bits(maximum, wanted, options)

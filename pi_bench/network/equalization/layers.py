@@ -170,9 +170,14 @@ def _weights(node: Node, graph: Graph, largest: Mapping[str, np.ndarray]) -> np.
 
 
 def _slopes(node: PolynomialNode, graph: Graph, sizes: np.ndarray) -> np.ndarray:
-    """Bounds the slope of each channel's activation within the channel's range, float64 (channels,)."""
+    """Bounds the slope of each channel's activation within the channel's range, float64 (channels,).
+
+    A channel that has ReLUs counts as one of slope 1, since its value has the factor of its input.
+    """
     table = graph.parameters[node.coefficients].astype(np.float64)
     sizes = sizes.reshape(len(sizes), -1).max(axis=1).astype(np.float64)
     powers = np.arange(1, table.shape[1])
     slopes: np.ndarray = (powers * np.abs(table[:, 1:]) * sizes[:, None] ** (powers - 1)).sum(axis=1)
-    return slopes if node.relu is None else np.where(graph.masks[node.relu], 1.0, slopes)
+    if node.relu is None:
+        return slopes
+    return np.where(graph.masks[node.relu].reshape(node.shape[0], -1).any(axis=1), 1.0, slopes)

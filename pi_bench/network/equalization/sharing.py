@@ -126,10 +126,10 @@ class Sharing:
         return self._new(node.shape)
 
     def _polynomial(self, node: PolynomialNode) -> np.ndarray:
-        """Coefficients absorb factors; the ReLUs of a mixture let them through."""
+        """Coefficients absorb factors; a channel with ReLUs of a mixture lets its factor through."""
         before, after = self._per_channel(node), self._new(node.shape)
         if node.relu is not None:
-            relu = self.graph.masks[node.relu]
+            relu = self.graph.masks[node.relu].reshape(node.shape[0], -1).any(axis=1)
             self._join(np.broadcast_to(before, after.shape)[relu], after[relu])
         return after
 

@@ -11,6 +11,7 @@ from pi_bench.network.program import (
     ChannelMap,
     ChannelSlice,
     Convolution,
+    ElementMap,
     FullyConnected,
     LinearTerm,
     Pad,
@@ -109,12 +110,20 @@ def _channel_map(op: ChannelMap, x: np.ndarray) -> np.ndarray:
     return out
 
 
+def _element_map(op: ElementMap, x: np.ndarray) -> np.ndarray:
+    out = np.zeros((len(x), op.positions.size), np.int64)
+    for sample, flat in zip(out, x.reshape(len(x), -1), strict=True):
+        sample[op.positions >= 0] = flat[op.positions[op.positions >= 0]]
+    return out.reshape(op.shape)
+
+
 _LOCAL: Mapping[type, Callable[[Any, np.ndarray], np.ndarray]] = {
     SumPool: _sum_pool,
     SumWindows: _sum_windows,
     Subsample: _subsample,
     ChannelSlice: lambda op, x: x[:, op.first : op.first + op.count],
     ChannelMap: _channel_map,
+    ElementMap: _element_map,
     Reshape: lambda op, x: x.reshape(op.shape),
     Permute: lambda op, x: np.transpose(x, op.axes),
     Pad: _pad,

@@ -10,6 +10,7 @@ import numpy as np
 from pi_bench.network.program import (
     ChannelMap,
     ChannelSlice,
+    ElementMap,
     Pad,
     Permute,
     Reshape,
@@ -75,6 +76,12 @@ def _channel_map(op: ChannelMap, share: np.ndarray) -> np.ndarray:
     return mapped
 
 
+def _element_map(op: ElementMap, share: np.ndarray) -> np.ndarray:
+    mapped = share.reshape(len(share), -1)[:, op.positions]
+    mapped[:, op.positions < 0] = 0
+    return mapped.reshape(op.shape)
+
+
 def _reshape(op: Reshape, share: np.ndarray) -> np.ndarray:
     return share.reshape(op.shape)
 
@@ -94,6 +101,7 @@ LOCAL_FUNCTIONS: Mapping[type, Callable[[Any, np.ndarray], np.ndarray]] = {
     Subsample: _subsample,
     ChannelSlice: _channel_slice,
     ChannelMap: _channel_map,
+    ElementMap: _element_map,
     Reshape: _reshape,
     Permute: _permute,
     Pad: _pad,

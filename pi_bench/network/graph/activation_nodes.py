@@ -69,11 +69,12 @@ class PReluNode(Node):
 
 @dataclass(frozen=True, slots=True)
 class PolynomialNode(Node):
-    """A polynomial activation of degree 2 or 3, or a mixture, which has ReLU in some channels.
+    """A polynomial activation of degree 2 or 3, or a mixture, which has ReLU in some channels or elements.
 
     `coefficients` names the secret parameter (channels, degree + 1), the constant first. `relu` names a mask
-    (channels,) of the channels that have max(0, x); None means no channel. The kind of each channel (ReLU or
-    the degree) is public, and so is the sign of the coefficient of a leading x^2.
+    of the channels, (channels,), or of the elements, of the node's shape, that have max(0, x). None means
+    that none has it. The kind of each element (ReLU or the degree) is public, and so is the sign of the
+    coefficient of a leading x^2.
 
     >>> PolynomialNode("act", ("conv",), (8, 4, 4), coefficients="act.coefficients").relu is None
     True

@@ -137,8 +137,10 @@ def _check_polynomial(node: PolynomialNode, graph: Graph) -> None:
             node, f"has coefficients of shape {table.shape}; {(channels, 3)} or {(channels, 4)} is needed"
         )
     mask = None if node.relu is None else graph.masks.get(node.relu)
-    if node.relu is not None and (mask is None or mask.dtype != np.bool_ or mask.shape != (channels,)):
-        raise fault(node, f"needs the mask {node.relu!r}, bool of shape {(channels,)}")
+    shapes = {(channels,), tuple(node.shape)}
+    if node.relu is not None and (mask is None or mask.dtype != np.bool_ or mask.shape not in shapes):
+        allowed = " or ".join(map(str, sorted(shapes, key=len)))
+        raise fault(node, f"needs the mask {node.relu!r}, bool of shape {allowed}")
 
 
 def _check_vector(node: Node, graph: Graph, name: str) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from pi_bench.errors import InputError, ModelError
 from pi_bench.network.graph import Graph, InputNode, Node, PolynomialNode, operator_name, range_names
 from pi_bench.network.graph.float_operators import apply
+from pi_bench.network.graph.pixel_polynomials import per_element, pixel_relus
 from pi_bench.network.graph.polynomials import inside_values, reduced_node, spread_node
 
 _CHUNK_BYTES = 64_000_000
@@ -115,10 +116,14 @@ def _ranged(graph: Graph, node: Node, values: dict[str, np.ndarray]) -> Iterator
     activation."""
     yield node.name, values[node.name]
     if isinstance(node, PolynomialNode):
-        x, spread = values[node.inputs[0]], spread_node(node, graph)
+        x, reduced, spread = values[node.inputs[0]], reduced_node(node, graph), spread_node(node, graph)
+        pixels = pixel_relus(node, graph)
+        if pixels is not None:
+            x = x.reshape(len(x), -1)
+            reduced, spread = (per_element(table, pixels) for table in (reduced, spread))
         copies = np.concatenate([x] * (len(spread.kinds) // x.shape[1]), axis=1)
         apart = {f"spread {what}": value for what, value in inside_values(spread, copies).items()}
-        inside = inside_values(reduced_node(node, graph), x) | apart
+        inside = inside_values(reduced, x) | apart
         yield from ((name, inside[what]) for what, name in range_names(node).items())
 
 

@@ -77,8 +77,10 @@ class Graph:
 
 def _relu_count(node: Node, masks: Mapping[str, np.ndarray]) -> int:
     if isinstance(node, PolynomialNode):
-        channels = 0 if node.relu is None else int(np.count_nonzero(masks[node.relu]))
-        return channels * math.prod(node.shape[1:])
+        if node.relu is None:
+            return 0
+        mask = masks[node.relu]
+        return int(np.count_nonzero(mask)) * (math.prod(node.shape) // mask.size)
     if isinstance(node, ReluNode) and node.mask is not None:
         return int(np.count_nonzero(masks[node.mask]))
     return math.prod(node.shape) if isinstance(node, ACTIVATIONS) else 0

@@ -16,6 +16,9 @@ not cancel (`spread_polynomials`), at twice or three times the channels of the l
 
     degree 2    gain z^2 + b x + c               z = sqrt(|a|) x
     degree 3    z^3 + gain w^2 + c x + d         z = cbrt(a) x, w = sqrt(|b|) x
+
+A mask may give single elements of a channel ReLU (AutoReP, Peng et al., ICCV 2023). Then these tables hold
+the polynomials of the channels, and `graph.pixel_polynomials` the parts of every element.
 """
 
 from __future__ import annotations
@@ -151,6 +154,8 @@ def spread_polynomials(coefficients: np.ndarray, relu: np.ndarray | None) -> Red
 def evaluate_polynomials(coefficients: np.ndarray, relu: np.ndarray | None, x: np.ndarray) -> np.ndarray:
     """Evaluates the activation itself, float32 of the shape of x (batch, channels, ...).
 
+    `relu` is bool of the channels, (channels,), or of the elements, (channels, ...).
+
     >>> evaluate_polynomials(np.array([[3.0, 4.0, 1.0]]), None, np.float32([[2]])).tolist()
     [[15.0]]
     """
@@ -158,31 +163,50 @@ def evaluate_polynomials(coefficients: np.ndarray, relu: np.ndarray | None, x: n
     y = np.zeros_like(x)
     for coefficient in coefficients.T[::-1]:
         y = y * x + coefficient.astype(np.float32).reshape(column)
-    return y if relu is None else np.where(relu.reshape(column), np.maximum(x, np.float32(0)), y)
+    if relu is None:
+        return y
+    return np.where(
+        relu if relu.ndim == x.ndim - 1 else relu.reshape(column), np.maximum(x, np.float32(0)), y
+    )
+
+
+def channel_relus(node: PolynomialNode, graph: Graph) -> np.ndarray | None:
+    """Returns the channels that are ReLUs as a whole, bool (channels,), or None without a mask.
+
+    >>> node = PolynomialNode("act", ("x",), (1, 1, 2), "coefficients", relu="relu")
+    >>> channel_relus(node, Graph((), {}, {"relu": np.array([[[True, False]]])}))
+    array([False])
+    """
+    if node.relu is None:
+        return None
+    whole = graph.masks[node.relu].reshape(node.shape[0], -1)
+    return np.asarray(whole.all(axis=1))
 
 
 def spread_node(node: PolynomialNode, graph: Graph) -> ReducedPolynomials:
-    """Applies `spread_polynomials` to the coefficients of a node of a graph.
+    """Applies `spread_polynomials` to the coefficients of a node of a graph. A channel is a ReLU as a whole.
 
     >>> node = PolynomialNode("act", ("x",), (1,), "coefficients")
     >>> graph = Graph((), {"coefficients": np.float32([[3, 4, 1]])})
     >>> len(spread_node(node, graph).kinds)
     2
     """
-    relu = None if node.relu is None else graph.masks[node.relu]
-    return spread_polynomials(graph.parameters[node.coefficients].astype(np.float64), relu)
+    return spread_polynomials(
+        graph.parameters[node.coefficients].astype(np.float64), channel_relus(node, graph)
+    )
 
 
 def reduced_node(node: PolynomialNode, graph: Graph) -> ReducedPolynomials:
-    """Applies `reduce_polynomials` to the coefficients of a node of a graph.
+    """Applies `reduce_polynomials` to the coefficients of a node of a graph. A channel is a ReLU as a whole.
 
     >>> node = PolynomialNode("act", ("x",), (1,), "coefficients")
     >>> graph = Graph((), {"coefficients": np.float32([[3, 4, 1]])})
     >>> reduced_node(node, graph).shift
     array([2.])
     """
-    relu = None if node.relu is None else graph.masks[node.relu]
-    return reduce_polynomials(graph.parameters[node.coefficients].astype(np.float64), relu)
+    return reduce_polynomials(
+        graph.parameters[node.coefficients].astype(np.float64), channel_relus(node, graph)
+    )
 
 
 def inside_values(reduced: ReducedPolynomials, x: np.ndarray) -> dict[str, np.ndarray]:

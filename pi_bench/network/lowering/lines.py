@@ -177,7 +177,7 @@ class _Rewriting:
             self._append(back)
             self._maps[node.name], self._renamed[node.name] = node.name, back.name
             mask = getattr(node, "mask", None) or getattr(node, "relu", None)
-            if mask is not None:
+            if mask is not None and self.masks[mask].ndim > 1:
                 self.masks[mask] = self.masks[mask].reshape(shape)
             return
         self._append(replace(node, inputs=tuple(self._renamed.get(name, name) for name in node.inputs)))

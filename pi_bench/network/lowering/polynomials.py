@@ -133,9 +133,13 @@ class Powers:
         if relu is not None:
             kept = np.broadcast_to(left[relu], source.shape)
             if np.all((kept == 0) | (kept == 1)) and not table[1:, kept == 1].any():
-                mask = _coefficients(call, kept) == 1
-                constant = np.where(kept == 1, table[0], 0.0)
-                table[0] = np.where(kept == 1, 0.0, table[0])
+                mask = kept == 1
+                constant = np.where(mask, table[0], 0.0)
+                table[0] = np.where(mask, 0.0, table[0])
+                if is_per_channel(kept):
+                    mask = mask.reshape(len(mask), -1)[:, 0].copy()
+                else:
+                    table = _without_relus(table, mask)
                 del left[relu]
         coefficients = np.stack([_coefficients(call, row) for row in table], axis=1)
         degree = MAX_DEGREE if coefficients[:, MAX_DEGREE].any() else 2
@@ -172,13 +176,24 @@ class Powers:
         return isinstance(node, ReluNode) and node.mask is None and node.inputs == (base,)
 
 
+def _without_relus(table: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Gives the elements that are ReLUs the coefficients of another element of their channel.
+
+    `table` is (degree + 1, channels, ...), `mask` bool (channels, ...).
+    """
+    others = (~mask).reshape(len(mask), -1).argmax(axis=1)
+    flat = table.reshape(*table.shape[:2], -1)
+    of_channel = np.take_along_axis(flat, others[None, :, None], axis=2)
+    return np.where(mask, of_channel.reshape(*table.shape[:2], *(1,) * (mask.ndim - 1)), table)
+
+
 def _coefficients(call: FxNode, values: np.ndarray) -> np.ndarray:
     """Reduces a coefficient per element (channels, ...) to float32 (channels,)."""
     found = per_channel(call, values, "a coefficient of a polynomial activation")
     if not is_per_channel(values):
         raise refuse(
             call,
-            "a polynomial activation has one coefficient per channel, and a mixture one kind per channel; "
-            "parameters of shape (channels, 1, 1) are of that form",
+            "a polynomial activation has one coefficient per channel, of shape (channels, 1, 1), and a ReLU "
+            "mask beside it has only zeros and ones",
         )
     return found

@@ -10,6 +10,7 @@ from pi_bench.network.program import (
     ChannelMap,
     ChannelSlice,
     Convolution,
+    ElementMap,
     LinearOp,
     LinearTerm,
     Op,
@@ -147,6 +148,14 @@ def _channel_map(op: LinearOp, local: ChannelMap, shape: Shape, elements: Elemen
     return (shape[0], len(local.channels), *shape[2:])
 
 
+def _element_map(op: LinearOp, local: ElementMap, shape: Shape, elements: Elements) -> Shape:
+    if local.shape[0] != shape[0] or local.positions.size != math.prod(local.shape[1:]):
+        raise fault(op, f"takes {local.positions.size} elements of {shape} to {local.shape}")
+    if local.positions.min() < -1 or local.positions.max() >= math.prod(shape[1:]):
+        raise fault(op, f"takes elements that {shape} does not have")
+    return local.shape
+
+
 def _reshape(op: LinearOp, local: Reshape, shape: Shape, elements: Elements) -> Shape:
     if math.prod(local.shape) != math.prod(shape) or local.shape[0] != shape[0]:
         raise fault(op, f"reshapes {shape} to {local.shape}")
@@ -176,6 +185,7 @@ _LOCAL_SHAPES: Mapping[type, Callable[[LinearOp, Any, Shape, Elements], Shape]] 
     Subsample: _subsample,
     ChannelSlice: _channel_slice,
     ChannelMap: _channel_map,
+    ElementMap: _element_map,
     Reshape: _reshape,
     Permute: _permute,
     Pad: _pad,

@@ -17,6 +17,7 @@ from pi_bench.network.program import (
     ActivationGroup,
     ActivationKind,
     ActivationOp,
+    ElementMap,
     InputOp,
     LinearOp,
     LinearTerm,
@@ -128,6 +129,9 @@ def _op_to_fields(op: Op, arrays: dict[str, np.ndarray]) -> dict[str, Any]:
         terms = []
         for i, term in enumerate(op.terms):
             arrays[f"{op.id}.shift.{i}"] = term.shift_bits
+            for j, local in enumerate(term.local):
+                if isinstance(local, ElementMap):
+                    arrays[f"{op.id}.positions.{i}.{j}"] = local.positions
             terms.append(
                 {
                     "source": term.source,
@@ -184,8 +188,7 @@ def _op_from_fields(value: Any, arrays: dict[str, np.ndarray]) -> Op:
         return MultiplyOp(op_id, name, shape, scale_bits, left, right)
     if kind == "linear":
         terms = tuple(
-            _term_from_fields(item, arrays.get(f"{op_id}.shift.{i}"))
-            for i, item in enumerate(fields.items("terms", 1 << 10))
+            _term_from_fields(item, arrays, op_id, i) for i, item in enumerate(fields.items("terms", 1 << 10))
         )
         bias = fields.optional_text("bias")
         return LinearOp(op_id, name, shape, scale_bits, terms, bias, fields.integer("mac_count", 0, 1 << 53))
@@ -212,12 +215,15 @@ def _bits(array: np.ndarray | None, otherwise: str) -> np.ndarray:
     return array
 
 
-def _term_from_fields(value: Any, shift_bits: np.ndarray | None) -> LinearTerm:
+def _term_from_fields(value: Any, arrays: dict[str, np.ndarray], op_id: int, number: int) -> LinearTerm:
     fields = Fields(value, {"source", "local", "weighted", "multiplier", "first_channel"}, "term")
-    shift_bits = _bits(shift_bits, "a term has no shifts")
+    shift_bits = _bits(arrays.get(f"{op_id}.shift.{number}"), "a term has no shifts")
     return LinearTerm(
         source=fields.integer("source", 0, 1 << 14),
-        local=tuple(local_from_fields(item) for item in fields.items("local", 16)),
+        local=tuple(
+            local_from_fields(item, arrays.get(f"{op_id}.positions.{number}.{i}"))
+            for i, item in enumerate(fields.items("local", 16))
+        ),
         weighted=None if value["weighted"] is None else weighted_from_fields(value["weighted"]),
         multiplier=fields.integer("multiplier", -(1 << 16), 1 << 16),
         shift_bits=shift_bits,

@@ -6,10 +6,13 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from pi_bench.network.program import (
     ChannelMap,
     ChannelSlice,
     Convolution,
+    ElementMap,
     FullyConnected,
     LocalOp,
     Pad,
@@ -62,6 +65,8 @@ _LOCAL: Mapping[str, tuple[type[LocalOp], _Readers]] = {
     "pad": (Pad, {"padding": Fields.padding}),
 }
 
+_ELEMENT_MAP = "element_map"
+
 _WEIGHTS: _Readers = {
     "weight": Fields.text,
     "in_shape": Fields.shape,
@@ -83,20 +88,22 @@ _WEIGHTED: Mapping[str, tuple[type[Weighted], _Readers]] = {
 }
 
 _NAMES = {kind: name for table in (_LOCAL, _WEIGHTED) for name, (kind, _) in table.items()}
+_NAMES[ElementMap] = _ELEMENT_MAP
 
 
 def operator_to_fields(op: LocalOp | Weighted) -> dict[str, Any]:
-    """Converts an operator of a term to JSON values: its fields, and its kind as ``op``.
+    """Converts an operator of a term to JSON values: its fields but arrays, and its kind as ``op``.
 
     >>> operator_to_fields(ChannelSlice(first=1, count=2))
     {'op': 'channel_slice', 'first': 1, 'count': 2}
     """
-    fields = {field.name: _plain(getattr(op, field.name)) for field in dataclasses.fields(op)}
-    return {"op": _NAMES[type(op)], **fields}
+    fields = {field.name: getattr(op, field.name) for field in dataclasses.fields(op)}
+    plain = {name: _plain(value) for name, value in fields.items() if not isinstance(value, np.ndarray)}
+    return {"op": _NAMES[type(op)], **plain}
 
 
-def local_from_fields(value: Any) -> LocalOp:
-    """Converts a peer's JSON values to a local operator.
+def local_from_fields(value: Any, positions: np.ndarray | None = None) -> LocalOp:
+    """Converts a peer's JSON values to a local operator. `positions` are those of a map of elements.
 
     Raises:
         FieldError: an unknown operator, or a field that it cannot have.
@@ -104,6 +111,11 @@ def local_from_fields(value: Any) -> LocalOp:
     >>> local_from_fields({"op": "channel_slice", "first": 1, "count": 2})
     ChannelSlice(first=1, count=2)
     """
+    if isinstance(value, dict) and value.get("op") == _ELEMENT_MAP:
+        fields = Fields(value, {"op", "shape"}, _ELEMENT_MAP)
+        if positions is None or positions.dtype != np.int32 or positions.ndim != 1 or not positions.size:
+            raise FieldError("a map of elements has no positions")
+        return ElementMap(positions, fields.shape("shape"))
     local: LocalOp = _from_fields(value, _LOCAL, "a local operator")
     return local
 

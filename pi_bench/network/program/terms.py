@@ -94,6 +94,24 @@ class ChannelMap:
     channels: tuple[int, ...]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ElementMap:
+    """A choice of elements of each sample: element i is element `positions[i]`, or zero where that is -1.
+
+    Attributes:
+        positions: int32, one per element of a sample of the result, which `shape` has in row-major order.
+        shape: that of the result, batch included.
+
+    >>> from pi_bench.network.execution.shares import apply_local
+    >>> chosen = ElementMap(np.array([3, -1], np.int32), shape=(1, 2))
+    >>> apply_local([chosen], np.arange(4, dtype=np.uint32).reshape(1, 2, 2)).tolist()
+    [[3, 0]]
+    """
+
+    positions: np.ndarray
+    shape: Shape
+
+
 @dataclass(frozen=True, slots=True)
 class Reshape:
     """A change of shape to `shape`, batch included, in row-major order.
@@ -130,7 +148,7 @@ class Pad:
     padding: tuple[int, int, int, int]  # top, bottom, left, right
 
 
-LocalOp = SumPool | SumWindows | Subsample | ChannelSlice | ChannelMap | Reshape | Permute | Pad
+LocalOp = SumPool | SumWindows | Subsample | ChannelSlice | ChannelMap | ElementMap | Reshape | Permute | Pad
 """A linear operator without weights, which each party applies to its own share."""
 
 

@@ -1,6 +1,7 @@
 """Polynomials in the place of ReLUs: the module, recipes that have them, and weights that fit or do not."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from pi_bench.errors import ModelError
 from pi_bench.models import export_recipe, load_recipe, parse_recipe, with_polynomials
 from pi_bench.models.recipe_writing import format_recipe
+from pi_bench.network.compiler import compile_graph
 from pi_bench.network.graph import PolynomialNode
 from pi_bench.network.graph.float_run import outputs
 
@@ -126,7 +128,15 @@ def test_weights_come_back_with_their_channels(tmp_path) -> None:
         ("polynomials = [1]", "'polynomials' is .1., allowed: a list of texts"),
         ("polynomial_degree = 4", "'polynomial_degree' is 4, allowed: a whole number from 2 to 3"),
         ("polynomial_relu_fraction = 1", "'polynomial_relu_fraction' is 1, allowed: a number from 0 to 0.99"),
-        ('polynomials = ["*"]\nkept_relus = 3', "'polynomials' does not go together with 'kept_relus'"),
+        (
+            'polynomials = ["stages.1.*"]\nkept_relus = 3',
+            "'polynomials' does not match stem.relu: with 'kept_relus', polynomials are in every layer",
+        ),
+        (
+            'cubics = ["*"]\nkept_relus = 3\npolynomial_relu_fraction = 0.5',
+            "'polynomial_relu_fraction' does not go together with 'kept_relus': masks choose the ReLUs",
+        ),
+        ('polynomials = ["*"]\nkept_relus = 10000', "'kept_relus' is 10000, the network has 1152 without"),
         ('polynomials = ["*"]\nmerged = "full"', "'polynomials' does not go together with 'merged'"),
     ],
 )
@@ -197,3 +207,31 @@ def test_a_layer_becomes_one_thing(line: str, message: str) -> None:
         parse_recipe(TEXT + line, "small")
     with pytest.raises(ModelError, match="'identities' does not go together with 'kept_relus'"):
         parse_recipe(TEXT.partition("polynomials")[0] + 'identities = ["*"]\nkept_relus = 3', "small")
+
+
+@pytest.mark.parametrize("masks", ["pixel", "channel"])
+def test_masks_choose_relus_among_polynomials(tmp_path, masks: str) -> None:
+    lines = [line for line in TEXT.splitlines() if not line.startswith("polynomial")]
+    more = [f'masks = "{masks}"', "kept_relus = 320", 'polynomials = ["stem.*"]', 'cubics = ["stages.*"]']
+    recipe = parse_recipe("\n".join(lines + more), "small")
+    assert (recipe.relu_count, recipe.polynomial_count) == (320, 1152 - 320)
+    assert parse_recipe(format_recipe(recipe), "again") == recipe
+    module = build(recipe)
+    parameters = sum(p.numel() for name, p in module.named_parameters() if not name.endswith(".mask"))
+    assert parameters == recipe.parameter_count
+    graph = export_recipe(recipe, tmp_path / "m.pt")
+    assert (graph.relu_count, graph.polynomial_count) == (320, 1152 - 320)
+    found = [node for node in graph.nodes if isinstance(node, PolynomialNode)]
+    assert {graph.parameters[node.coefficients].shape[1] for node in found} == {3, 4}
+    program, _ = compile_graph(graph)
+    cubic = sum(math.prod(node.shape) for node in found if node.name.startswith("stages"))
+    relus = sum(
+        int(graph.masks[node.relu].sum()) * (math.prod(node.shape) // graph.masks[node.relu].size)
+        for node in found
+        if node.name.startswith("stages") and node.relu
+    )
+    assert (program.relu_count, program.square_count, program.product_count) == (320, 832, cubic - relus)
+
+    torch.save(build(recipe).state_dict(), tmp_path / "state.pt")
+    with pytest.raises(ModelError, match=r"the masks keep 1,152 ReLUs, recipe small says 320"):
+        export_recipe(recipe, tmp_path / "m.pt", weights=tmp_path / "state.pt")

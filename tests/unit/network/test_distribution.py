@@ -37,3 +37,18 @@ def test_a_program_has_the_shares_of_its_recipe(tmp_path):
     assert [counts.relu_count for counts in found] == [recipe.relu_count, 0, 0]
     assert recipe.relu_count == 5 * 4 * 16 * 16
     assert sum(counts.truncation_count for counts in found) == program.truncation_count > 0
+
+
+def test_elements_that_are_gathered_count_at_the_resolution_of_their_map(tmp_path):
+    more = 'masks = "pixel"\nkept_relus = 500\npolynomials = ["*"]\n'
+    recipe = parse_recipe(RECIPE.replace("culled_stages = [2]\n", "") + more, "small")
+    program, _ = compile_graph(export_recipe(recipe, tmp_path / "model.pt"))
+    found = {counts.resolution: counts for counts in by_resolution(program)}
+    assert set(found) == {(16, 16), (8, 8), None}
+    assert (found[None].relu_count, found[None].truncation_count) == (0, 0)
+    assert sum(counts.relu_count for counts in found.values()) == 500
+    elements = {(16, 16): 5 * 4 * 16 * 16, (8, 8): 2 * 6 * 8 * 8}
+    for resolution, count in elements.items():  # each polynomial is truncated before and after its square
+        polynomials = count - found[resolution].relu_count
+        assert found[resolution].truncation_count >= 2 * polynomials
+    assert program.square_count == sum(elements.values()) - 500

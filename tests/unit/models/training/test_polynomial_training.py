@@ -219,3 +219,20 @@ def test_the_command_trains_a_network_that_fits_the_integers(degree, tmp_path, m
     assert found["integer"]["same_class_as_float_pct"] > 97
     assert main(["train", "--recipe", "resnet20-cifar10-188416", "-o", "x", "--interpolation", "0.5"]) == 2
     assert "--interpolation is for polynomials" in capsys.readouterr().err
+
+
+def test_masks_do_not_change_where_polynomials_start() -> None:
+    plain = dataclasses.replace(load_recipe("resnet10-cifar100-311296"), alpha=0.125, polynomials=("*",))
+    masked = dataclasses.replace(plain, kept_relus=10)
+    found = {}
+    for recipe in (plain, masked):
+        torch.manual_seed(3)
+        module = build(recipe)
+        for part in module.modules():
+            if isinstance(part, torch.nn.BatchNorm2d):
+                torch.nn.init.uniform_(part.weight, 0.5, 2)
+                torch.nn.init.normal_(part.bias)
+        assert start_polynomials(module) == len(polynomial_activations(module))
+        found[recipe] = [part.coefficients.data for part in polynomial_activations(module).values()]
+    for one, other in zip(found[plain], found[masked], strict=True):
+        assert torch.equal(one, other)

@@ -8,10 +8,20 @@ import pytest
 from pi_bench.errors import ModelError
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.execution.reference import run_reference
-from pi_bench.network.graph import ConvNode, Graph, InputNode, OutputNode, PolynomialNode
+from pi_bench.network.graph import (
+    AddNode,
+    ClampNode,
+    ConvNode,
+    Graph,
+    InputNode,
+    LeakyReluNode,
+    OutputNode,
+    PolynomialNode,
+)
 from pi_bench.network.graph.float_run import calibrate, outputs
 from pi_bench.network.program import ActivationKind, MultiplyOp
 from pi_bench.network.program.check import check_program
+from pi_bench.network.program.codec import program_digest
 from pi_bench.network.program.fixed_point import decode_output, encode_input
 
 CHANNELS, SIDE = 6, 5
@@ -71,6 +81,50 @@ def test_each_channel_costs_what_its_kind_needs(coefficients, relu, counts) -> N
     expected = outputs(graph, INPUTS[:3])
     found = decode_output(program, run.values[program.output.id])
     assert np.abs(found - expected).max() <= 2**-8 * graph.ranges["act"]
+
+
+@pytest.mark.parametrize(
+    ("coefficients", "outputs_of_conv"),
+    [
+        ([[0.2, 0.5, 0.2]], CHANNELS + 2),
+        ([[0.2, 0.5, 0.2, 0.1]], CHANNELS + 2),
+        ([[1, 2, 0]], CHANNELS + 2),
+        ([[0, 0, 1]], CHANNELS),  # z is x itself
+        ([[0.3, 1.0, 1e-9]], 2 * CHANNELS + 2),  # powers have images of their own
+    ],
+)
+def test_only_channels_of_both_kinds_are_computed_twice(coefficients, outputs_of_conv) -> None:
+    """Channel 0 is a ReLU as a whole, channels 1 and 2 have ReLU in some pixels, the others in none."""
+    graph = network(coefficients)
+    pixels = np.zeros(graph.nodes[2].shape, np.bool_)
+    pixels[0], pixels[1, 2], pixels[2, :, 3] = True, True, True
+    act = dataclasses.replace(graph.nodes[2], relu="m")
+    graph = dataclasses.replace(
+        graph, nodes=(*graph.nodes[:2], act, graph.nodes[3]), masks={"m": pixels}, ranges={}
+    )
+    graph = dataclasses.replace(graph, ranges=calibrate(graph, INPUTS))
+    program, weights = compile_graph(graph, CompileOptions(batch=3))
+    check_program(program)
+    powers = np.array(coefficients[0])
+    relus, polynomials = 3 * int(pixels.sum()), 3 * int((~pixels).sum())
+    assert graph.relu_count == int(pixels.sum()) and graph.polynomial_count == int((~pixels).sum())
+    assert program.relu_count == relus
+    assert program.square_count == (polynomials if powers[2:].any() else 0)
+    assert program.product_count == (polynomials if powers[3:].any() else 0)
+    assert program.truncation_count == polynomials * (1 + int(powers[2:].any()) + int(powers[3:].any()))
+    (conv,) = (op for op in program.linear_ops if op.mac_count)
+    assert conv.shape[1] == outputs_of_conv
+    run = run_reference(program, weights, encode_input(program, INPUTS[:3]))
+    assert not run.out_of_range
+    found = decode_output(program, run.values[program.output.id])
+    assert np.abs(found - outputs(graph, INPUTS[:3])).max() <= 2**-7 * graph.ranges["act"]
+
+
+def test_a_mask_of_whole_channels_is_a_mixture_of_channels() -> None:
+    graph = network([[0.2, 0.5, 0.2]], "rr---r")
+    mask = np.broadcast_to(graph.masks["m"][:, None, None], graph.nodes[2].shape)
+    by_pixel = dataclasses.replace(graph, masks={"m": mask.copy()})
+    assert program_digest(compile_graph(by_pixel)[0]) == program_digest(compile_graph(graph)[0])
 
 
 def test_a_bare_power_shares_the_linear_operator_with_other_readers() -> None:
@@ -204,3 +258,25 @@ def test_weights_before_a_bare_power_are_used_once(power) -> None:
         check_program(program)
         checked += 1
     assert checked > 3
+
+
+def test_a_leaky_relu_reads_a_product_whose_scale_is_fine() -> None:
+    """Found by random networks: the gain of its slope was no integer at the scale of the product."""
+    shape = (3, SIDE, SIDE)
+    nodes = (
+        InputNode("x", (), shape),
+        ClampNode("clamp", ("x",), shape, low=0.0, high=0.125),
+        PolynomialNode("square", ("clamp",), shape, "c"),
+        ConvNode("conv", ("x",), shape, "w", None, (1, 1), (0, 0)),
+        AddNode("sum", ("square", "conv"), shape),
+        LeakyReluNode("leaky", ("sum",), shape, slope=0.688),
+        OutputNode("out", ("leaky",), shape),
+    )
+    table = np.tile(np.float32([0, 0, 1]), (3, 1))
+    graph = Graph(nodes, {"c": table, "w": np.ascontiguousarray(WEIGHT[:3])})
+    graph = dataclasses.replace(graph, ranges=calibrate(graph, INPUTS))
+    program, weights = compile_graph(graph)
+    run = run_reference(program, weights, encode_input(program, INPUTS[:1]))
+    expected = outputs(graph, INPUTS[:1])
+    found = decode_output(program, run.values[program.output.id])
+    assert not run.out_of_range and np.abs(found - expected).max() <= 2**-6 * graph.ranges["leaky"]

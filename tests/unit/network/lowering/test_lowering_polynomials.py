@@ -29,6 +29,7 @@ class Activation(nn.Module):
         for name in "abcd":
             self.register_parameter(name, nn.Parameter(torch.randn(shape, generator=generator)))
         self.register_buffer("grid", torch.randn(6, 5, generator=generator))
+        self.register_buffer("pixels", (torch.rand(4, 6, 5, generator=generator) < 0.5).float())
         self.register_buffer("mask", (torch.arange(shape[0]) % 2).float().reshape(shape))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -78,6 +79,13 @@ MIXTURES: dict[str, Formula] = {
 }
 
 
+PIXELS: dict[str, Formula] = {
+    "mask": lambda m, x: m.pixels * torch.relu(x) + (1 - m.pixels) * (m.a * x * x + m.b * x + m.c),
+    "where": lambda m, x: torch.where(m.pixels > 0, functional.relu(x), (m.a * x + m.b) * x**2 + m.c),
+    "lerp": lambda m, x: torch.lerp(m.b * x**2 + 0.5, functional.relu(x), m.pixels),
+}
+
+
 def lowered(formulas: dict[str, Formula], shape: tuple[int, ...] = (4, 1, 1)) -> tuple[nn.Module, Graph]:
     torch.manual_seed(5)
     network = Network(formulas, shape).eval()
@@ -120,6 +128,24 @@ def test_a_mixture_is_one_node_with_relus_in_its_channels() -> None:
     assert all(list(graph.masks[node.relu]) == [False, True, False, True] for node in found.values())
     assert graph.relu_count == len(MIXTURES) * 2 * 6 * 5
     assert sum(isinstance(node, AddNode) for node in graph.nodes) == len(MIXTURES) - 1
+
+
+def test_relus_of_pixels_are_in_the_same_node() -> None:
+    network, graph = lowered(PIXELS)
+    found = _check_each(network, graph)
+    for name, node in found.items():
+        pixels = network.acts[name].pixels.numpy() == 1
+        np.testing.assert_array_equal(graph.masks[node.relu], pixels)
+    assert graph.relu_count == sum(int(graph.masks[node.relu].sum()) for node in found.values())
+    assert graph.polynomial_count == len(PIXELS) * 4 * 6 * 5 - graph.relu_count
+
+
+def test_a_soft_mask_of_pixels_is_refused() -> None:
+    formula = PIXELS["mask"]
+    with pytest.raises(
+        ModelError, match=r"one coefficient per channel.*mask beside it has only zeros and ones"
+    ):
+        lowered({"act": lambda m, x: formula(m, x) + 0.25 * m.pixels * torch.square(x)})
 
 
 def test_one_coefficient_serves_all_channels() -> None:

@@ -3,6 +3,7 @@
 import copy
 import dataclasses
 import json
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -29,6 +30,7 @@ from pi_bench.network.program import (
     ActivationGroup,
     ActivationKind,
     ActivationOp,
+    ElementMap,
     LinearOp,
     LinearTerm,
     OutputOp,
@@ -329,6 +331,46 @@ HOSTILE_PRODUCTS: dict[str, Callable[[list[dict[str, Any]]], Any]] = {
     "more channels": lambda ops: ops[13]["terms"][0]["local"][0].update(channels=[0] * 5),
     "too many channels": lambda ops: ops[13]["terms"][0]["local"][0].update(channels=[0] * (1 << 17)),
 }
+
+
+def _element_map() -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    program, _ = term_program()
+    ops = list(program.ops)
+    picked = ops[13]
+    taken = ElementMap(np.array([3, -1, 0, 0] * (math.prod(picked.shape[1:]) // 4), np.int32), picked.shape)
+    term = dataclasses.replace(picked.terms[0], local=(taken,))
+    ops[13] = dataclasses.replace(picked, terms=(term, *picked.terms[1:]))
+    program = dataclasses.replace(program, ops=tuple(ops))
+    data = program_to_bytes(program)
+    assert program_to_bytes(program_from_bytes(data)) == data
+    return codec.decode(data)
+
+
+HOSTILE_MAPS: dict[str, Callable[[dict[str, Any], dict[str, np.ndarray]], Any]] = {
+    "element that is not there": lambda local, arrays: arrays["13.positions.0.0"].put(0, 1 << 20),
+    "element below none": lambda local, arrays: arrays["13.positions.0.0"].put(0, -2),
+    "no positions": lambda local, arrays: arrays.pop("13.positions.0.0"),
+    "positions of another type": lambda local, arrays: arrays.update(
+        {"13.positions.0.0": arrays["13.positions.0.0"].astype(np.int64)}
+    ),
+    "fewer positions": lambda local, arrays: arrays.update(
+        {"13.positions.0.0": arrays["13.positions.0.0"][1:]}
+    ),
+    "positions of another operator": lambda local, arrays: arrays.update(
+        {"13.positions.0.1": np.zeros(4, np.int32)}
+    ),
+    "another batch": lambda local, arrays: local.update(shape=[1, *local["shape"][1:]]),
+    "more fields": lambda local, arrays: local.update(channels=[0]),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE_MAPS)
+def test_hostile_maps_of_elements_are_refused(case: str) -> None:
+    meta, arrays = _element_map()
+    meta, arrays = copy.deepcopy(meta), {name: array.copy() for name, array in arrays.items()}
+    HOSTILE_MAPS[case](meta["ops"][13]["terms"][0]["local"][0], arrays)
+    with pytest.raises(PeerError):
+        program_from_bytes(codec.encode(meta, arrays))
 
 
 @pytest.mark.parametrize("case", HOSTILE_PRODUCTS)

@@ -1,0 +1,137 @@
+"""From a network with all its ReLUs to one network per budget, after AutoReP (Peng et al., ICCV 2023).
+
+    teacher/          the network with all its ReLUs
+    replaced/B        indicators, quadratics and weights trained together (`autorep.replacement`)
+    networks/B        finetuned with frozen masks and distillation from the teacher
+
+Budgets do not depend on each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pi_bench.errors import ModelError
+from pi_bench.progress import Progress
+
+from ..autorep.replacement import replaced_recipe
+from ..autorep.settings import ReplacementSettings
+from ..criticality import require_full
+from ..linearization.linearize import budget_folder, require_budgets
+from ..recipe import Recipe
+from ..training.training_files import START_FILE
+from .candidate import Candidate, candidate_of
+from .engine import Announce, Engine
+from .masked_budgets import masked_budgets
+from .trainings import BudgetSettings, opened_from
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AutorepSettings(BudgetSettings):
+    """The settings of an AutoReP search. A budget is the number of ReLUs to keep.
+
+    Attributes:
+        replacement: the settings of the training that replaces ReLUs by quadratics.
+
+    >>> from pi_bench.models.training import TrainingSettings
+    >>> trained = TrainingSettings()
+    >>> AutorepSettings(
+    ...     budgets=(5000,), training=trained, finetuning=trained, replacement=ReplacementSettings(),
+    ...     data_dir=Path("data"), device="cpu", threads=1,
+    ... ).replacement.variant
+    'corrected'
+    """
+
+    replacement: ReplacementSettings
+
+
+def autorep(
+    base: Recipe,
+    settings: AutorepSettings,
+    root: Path,
+    engine: Engine,
+    *,
+    progress: Progress,
+    announce: Announce,
+    say: Callable[[str], None],
+) -> list[Candidate]:
+    """Runs the search in the folder `root`, or resumes it. Budgets can be added later.
+
+    `say` prints one line. The other arguments are those of `opened_from`.
+
+    Returns:
+        The baseline, if it was trained here, and one network per budget, diverged ones included.
+
+    Raises:
+        ModelError: `base` is already reduced, or the teacher is another network.
+        UsageError: A budget is impossible.
+        TrainingError: The teacher diverged, or `root` holds another search.
+        OutputError: A file cannot be written.
+
+    >>> from pi_bench.errors import PiBenchError
+    >>> from pi_bench.models import load_recipe
+    >>> from pi_bench.models.training import TrainingSettings
+    >>> common = {"data_dir": Path("data"), "device": "cpu", "threads": 1, "training": TrainingSettings()}
+    >>> settings = AutorepSettings(
+    ...     budgets=(10**6,), replacement=ReplacementSettings(), finetuning=TrainingSettings(), **common
+    ... )
+    >>> base, quiet = load_recipe("resnet18-cifar100-557056"), dict(progress=print, announce=print, say=print)
+    >>> try:
+    ...     autorep(base, settings, Path("search"), None, **quiet)
+    ... except PiBenchError as error:
+    ...     print(error)
+    --budget 1000000: resnet18-cifar100-557056 has 557,056 ReLUs, a budget must be below that
+    """
+    require_full(base)
+    if base.has_polynomials:
+        raise ModelError(f"{base.name} has polynomials: start from the network with all its ReLUs")
+    budgets = masked_budgets(base, settings, "pixel", say, lambda count: replaced_recipe(base, count))
+    require_budgets(base, "pixel", budgets)
+    identity = {"replacement": settings.replacement.as_dict()}
+    with opened_from(
+        "autorep", base, settings, root, engine, identity, progress=progress, announce=announce
+    ) as (trainings, teacher, found):
+        recipes = {budget: replaced_recipe(base, budget) for budget in budgets}
+        replaced = {budget: root / "replaced" / str(budget) for budget in budgets}
+        jobs = [
+            trainings.job(
+                "replace",
+                f"replaced-{budget}",
+                base,
+                folder,
+                settings=settings.replacement,
+                budget=budget,
+                teacher=teacher,
+            )
+            for budget, folder in replaced.items()
+        ]
+        outcomes = trainings.prepare(jobs)
+        ended = {budget: outcomes[f"replaced-{budget}"] for budget in budgets}
+        for budget, outcome in ended.items():
+            if outcome.result is not None:
+                left = outcome.result["relu_count_before"]
+                say(f"  replaced: {budget:,} ReLUs of the {left:,} that the last epoch left")
+        jobs = [
+            trainings.training(
+                str(budget),
+                recipe,
+                settings.finetuning,
+                root / "networks" / str(budget),
+                teacher,
+                budget_folder(replaced[budget], budget) / START_FILE,
+            )
+            for budget, recipe in recipes.items()
+            if ended[budget].result is not None
+        ]
+        outcomes = trainings.run(jobs)  # a replacement that diverged has no network to finetune
+        return [
+            *found,
+            *(
+                candidate_of(
+                    "autorep", f"pixel-{budget}", recipe, outcomes.get(str(budget), ended[budget]), root
+                )
+                for budget, recipe in recipes.items()
+            ),
+        ]

@@ -1,0 +1,253 @@
+"""The training that chooses a kind per channel for one budget, in a folder that the rounding starts from.
+
+Each ReLU layer becomes a weighted sum of all kinds in each channel. One Adam trains the weights of the
+network and of the kinds together, by cross-entropy, distillation from the network with all its ReLUs, and a
+penalty on the distance of the expected cost from a wanted one, which falls to the budget. The temperature of
+the softmax falls, so that the weights of a channel approach one kind.
+
+checkpoint.pt    the state after the last epoch, to resume from
+log.csv          one line per epoch: temperature, cost, mean weight of the heaviest kind, loss
+relaxed.pt       the trained network with its relaxed layers (a state_dict)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pi_bench.progress import Progress, silent
+
+from ..building import build
+from ..data import Dataset
+from ..mixture import KINDS
+from ..networks.moments import input_moments
+from ..networks.polynomial import place_polynomials
+from ..recipe import Recipe
+from ..recipe_export import load_state
+from ..recipe_writing import format_recipe
+from ..training.batches import Batches
+from ..training.device_layout import move_to_device
+from ..training.divergence import DivergenceWatch
+from ..training.epoch import train_epoch
+from ..training.logs import EpochLog
+from ..training.polynomial_training import range_penalty
+from ..training.train_recipe import Teacher, digest_of, load_teacher, make_folder, repeatable, require_data
+from ..training.trainer import copied_state
+from ..training.training_files import CHECKPOINT_FORMAT, check_same, load_checkpoint, save_tensors
+from .relaxed import RelaxedActivation, expected_cost, place_relaxed, relaxed_activations
+from .settings import RelaxationSettings
+
+RELAXED_FILE = "relaxed.pt"
+_CUBIC = 3
+
+
+def relax_channels(
+    base: Recipe,
+    data: Dataset,
+    settings: RelaxationSettings,
+    costs: Mapping[str, Sequence[float]],
+    budget: float,
+    folder: Path,
+    *,
+    teacher: Teacher,
+    device: torch.device | str = "cpu",
+    progress: Progress = silent,
+) -> dict[str, Any]:
+    """Trains relaxed layers of `base` for a budget in `folder`, or resumes that.
+
+    Args:
+        base: the network with all its ReLUs.
+        costs: the cost of one channel of each kind of `KINDS`, by the path of the ReLU layer.
+        budget: the cost that the channels of all layers may have together.
+        teacher: the trained weights of `base`, from which the training starts.
+
+    Returns:
+        ``cost``, the expected cost at the end, and ``layers``, the mean weight of each kind by path.
+
+    Raises:
+        ModelError: Weights or data are those of another network, or ReLUs cannot be replaced.
+        TrainingError: The training diverges, or the folder holds another one.
+        OutputError: A file cannot be written.
+
+    >>> from pi_bench.errors import PiBenchError
+    >>> from pi_bench.models import load_recipe
+    >>> from pi_bench.models.data import load_data
+    >>> data = load_data("digits", (3, 8, 8), data_dir=Path("data"))
+    >>> base = load_recipe("resnet18-cifar100-557056")
+    >>> given = base, data, RelaxationSettings(), {}, 0.0, Path("relaxed")
+    >>> try:
+    ...     relax_channels(*given, teacher=Teacher(base, Path("state.pt")))
+    ... except PiBenchError as error:
+    ...     print(error)
+    recipe resnet18-cifar100-557056 is for 100 classes of (3, 32, 32) images; digits has 10 of (3, 8, 8)
+    """
+    require_data(base, data)
+    device = torch.device(device)
+    identity = {
+        "recipe": format_recipe(base),
+        "data": data.name,
+        "costs": {path: list(of_layer) for path, of_layer in costs.items()},
+        "budget": budget,
+        "teacher": digest_of(teacher.weights),
+        **settings.as_dict(),
+    }
+    make_folder(folder)
+    with repeatable(settings.seed):
+        full = load_teacher(teacher, base, device)
+        module = relaxed_network(base, {name: value.cpu() for name, value in full.state_dict().items()})
+        move_to_device(module, device)
+        batches = Batches(data, settings.validation_fraction, device)
+        cost = _trained(module, full, batches, settings, costs, budget, folder, identity, progress)
+    parts = relaxed_activations(module)
+    save_tensors(folder / RELAXED_FILE, copied_state(module))
+    layers = {
+        path: dict(zip(KINDS, part.weights().detach().flatten(start_dim=1).mean(dim=1).tolist(), strict=True))
+        for path, part in parts.items()
+    }
+    return {"cost": cost, "layers": layers}
+
+
+def relaxed_network(base: Recipe, state: Mapping[str, Tensor]) -> nn.Module:
+    """Returns `base` with relaxed layers, whose polynomials are the ones nearest to ReLU.
+
+    Args:
+        state: the trained weights of `base`.
+
+    Raises:
+        ModelError: A layer is not a plain ReLU, such as ReLU6.
+
+    >>> from pi_bench.models import load_recipe, narrowed
+    >>> base = narrowed(load_recipe("resnet18-cifar100-557056"), 0.0625)
+    >>> module = relaxed_network(base, build(base).state_dict())
+    >>> len(relaxed_activations(module)) == len(list(base.relu_shapes()))
+    True
+    """
+    module, twin = build(base), build(base)
+    for network in (module, twin):
+        network.load_state_dict(dict(state))
+    place_relaxed(module, base.relu_shapes())
+    # Moments do not follow through relaxed layers, but through those of a twin with cubics.
+    place_polynomials(twin, [(path, shape, 0, _CUBIC) for path, shape in base.relu_shapes()])
+    moments = input_moments(twin)
+    for path, part in relaxed_activations(module).items():
+        if path in moments:
+            for polynomial in (part.cubic, part.quadratic):
+                polynomial.follow_relu_around(moments[path].mean, moments[path].deviation)
+    return module
+
+
+def relaxed_state(base: Recipe, folder: Path) -> dict[str, Tensor]:
+    """Returns the state_dict of the relaxed network of `base` that a relaxation in `folder` has trained.
+
+    Raises:
+        ModelError: The file cannot be read, or holds another network.
+
+    >>> import tempfile
+    >>> from pi_bench.models import load_recipe, narrowed
+    >>> base = narrowed(load_recipe("resnet18-cifar100-557056"), 0.0625)
+    >>> module = relaxed_network(base, build(base).state_dict())
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     torch.save(module.state_dict(), Path(name, RELAXED_FILE))
+    ...     relaxed_state(base, Path(name))["stem.relu.logits"].shape
+    torch.Size([4, 4, 1, 1])
+    """
+    module = build(base)
+    place_relaxed(module, base.relu_shapes())
+    load_state(module, folder / RELAXED_FILE)
+    return dict(module.state_dict())
+
+
+def _trained(
+    module: nn.Module,
+    full: nn.Module,
+    batches: Batches,
+    settings: RelaxationSettings,
+    costs: Mapping[str, Sequence[float]],
+    budget: float,
+    folder: Path,
+    identity: Mapping[str, object],
+    progress: Progress,
+) -> float:
+    """Trains to the end, and returns the expected cost."""
+    parts, path = relaxed_activations(module), folder / "checkpoint.pt"
+    optimizer = _optimizer(module, settings)
+    rows: list[dict[str, float]] = []
+    saved = load_checkpoint(path)
+    if saved is not None:
+        check_same(saved, identity, folder)
+        module.load_state_dict(saved["module"])
+        optimizer.load_state_dict(saved["optimizer"])
+        rows = saved["rows"]
+    log = EpochLog(folder, rows)
+    watch = DivergenceWatch(batches.class_count, settings.learning_rate)
+    full_cost = sum(costs[site][0] * part.logits.shape[1] for site, part in parts.items())
+    with range_penalty(module, settings.training) as ranges:
+        while len(rows) < settings.epochs:
+            begun, epoch = time.monotonic(), len(rows)
+            progress(f"choosing kinds of channels, epoch {epoch + 1}", epoch, settings.epochs)
+            _set_temperature(parts, settings.temperature_at(epoch))
+            wanted = settings.wanted_cost_at(epoch, full_cost, budget)
+            loss = train_epoch(
+                module,
+                batches,
+                epoch,
+                settings.training,
+                optimizer,
+                teacher=full,
+                watch=watch,
+                report=lambda done, count: None,
+                penalty=_penalty(parts, costs, wanted, settings.cost_weight / full_cost, ranges),
+            )
+            heaviest = torch.cat([part.weights().detach().amax(dim=0).flatten() for part in parts.values()])
+            rows.append(
+                {
+                    "epoch": epoch + 1,
+                    "temperature": settings.temperature_at(epoch),
+                    "cost": float(expected_cost(parts, costs).detach()),
+                    "heaviest_kind": float(heaviest.mean()),
+                    "train_loss": loss,
+                    "seconds": round(time.monotonic() - begun, 3),
+                }
+            )
+            content = {"module": copied_state(module), "optimizer": optimizer.state_dict(), "rows": rows}
+            save_tensors(path, {"format": CHECKPOINT_FORMAT, "identity": dict(identity), **content})
+            log.add(rows)
+    log.close()
+    _set_temperature(parts, settings.temperature_at(len(rows) - 1))
+    return rows[-1]["cost"]
+
+
+def _set_temperature(parts: Mapping[str, RelaxedActivation], temperature: float) -> None:
+    for part in parts.values():
+        part.temperature = temperature
+
+
+def _optimizer(module: nn.Module, settings: RelaxationSettings) -> torch.optim.Optimizer:
+    """Returns one Adam with a learning rate for the kinds and another one for the network."""
+    kinds = [part.logits for part in relaxed_activations(module).values()]
+    chosen = {id(logits) for logits in kinds}
+    others = [parameter for parameter in module.parameters() if id(parameter) not in chosen]
+    return torch.optim.Adam(
+        [{"params": kinds, "lr": settings.choice_rate}, {"params": others, "lr": settings.learning_rate}]
+    )
+
+
+def _penalty(
+    parts: Mapping[str, RelaxedActivation],
+    costs: Mapping[str, Sequence[float]],
+    wanted: float,
+    weight: float,
+    ranges: Callable[[], Tensor] | None,
+) -> Callable[[], Tensor]:
+    """Returns the function for the penalty of a batch: a cost other than the wanted one, and large inputs."""
+
+    def penalty() -> Tensor:
+        total = weight * (expected_cost(parts, costs) - wanted).abs()
+        return total if ranges is None else total + ranges()
+
+    return penalty
