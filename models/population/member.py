@@ -1,11 +1,12 @@
-"""The training of one member of a population for one round.
+"""The training of one member of a population for one generation.
 
-A member continues from its own state after the last round, or from a copy of another member's state. Its
-learning rate and momentum are those of the round. ReLUs give way over all rounds, as in DELPHI's public code.
+A member continues from its own state after the last generation, or from a copy of another member's state.
+Its learning rate and momentum are those of the generation. ReLUs give way over all generations, as in
+DELPHI's public code.
 
 checkpoint.pt    the state after the last epoch, to resume from
 log.csv          one line per epoch
-member.pt        the state after the round, from which the next round continues
+member.pt        the state after the generation, from which the next generation continues
 start.pt         the weights alone (a state_dict)
 """
 
@@ -59,15 +60,16 @@ def train_member(
     device: torch.device | str = "cpu",
     progress: Progress = silent,
 ) -> dict[str, Any]:
-    """Trains a member of a population for one round in `folder`, or resumes that.
+    """Trains a member of a population for one generation in `folder`, or resumes that.
 
     Args:
         recipe: the network of the member, a plan.
-        settings: the settings of a training over all rounds, with the member's learning rate and momentum.
-        epochs: the first epoch of the round, from 0, and the first one of the next round.
-        start: the path of a member's state after the round before. With None, the member starts from the
+        settings: the settings of a training over all generations, with the member's learning rate and
+            momentum.
+        epochs: the first epoch of the generation, from 0, and the first one of the next generation.
+        start: the path of a member's state after the generation before. With None, the member starts from the
             teacher's weights.
-        lineage: JSON values that tell the rounds before this one from others.
+        lineage: JSON values that tell the generations before this one from others.
         teacher: the network to distill from.
 
     Returns:
@@ -112,7 +114,7 @@ def train_member(
         move_to_device(module, device)
         optimizer = make_optimizer(module, settings)
         rows = _continued(module, optimizer, folder, start, identity)
-        for group in optimizer.param_groups:  # those of this round, not of the copied state
+        for group in optimizer.param_groups:  # those of this generation, not of the copied state
             group.update(lr=settings.learning_rate, momentum=settings.momentum)
         batches = Batches(data, settings.validation_fraction, device)
         log, watch = EpochLog(folder, rows), DivergenceWatch(batches.class_count, settings.learning_rate)
@@ -154,7 +156,7 @@ def _continued(
     start: Path | None,
     identity: dict[str, Any],
 ) -> list[dict[str, float]]:
-    """Loads the checkpoint of the round, or else the state to start from. Returns the rows of the log."""
+    """Loads the checkpoint of the generation, or else the state to start from. Returns the log."""
     saved = load_checkpoint(folder / "checkpoint.pt")
     if saved is not None:
         check_same(saved, identity, folder)

@@ -15,14 +15,15 @@ RATES, MOMENTA = (1e-4, 1.0), (0.5, 1.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PopulationSettings(JobSettings):
-    """The settings of population-based training. Numbers of members, rounds and epochs are DELPHI's.
+    """The settings of population-based training. Numbers of members, generations and epochs are DELPHI's.
 
     Attributes:
         members: the number of networks that are trained at once; 0 for none, so that plans follow from gain
             per risk.
-        rounds: the number of rounds.
-        round_epochs: the epochs of a round.
-        exchange_rounds: the rounds between two exchanges, in which the worst members continue from the best.
+        generations: the number of generations.
+        generation_epochs: the epochs of a generation.
+        exchange_generations: the generations between two exchanges, in which the worst members continue from
+            the best.
         exchanged_fraction: the fraction of the members that continue from others.
         drawn_fraction: the probability that a copied member draws its learning rate and momentum anew. Else
             both change by a fifth.
@@ -45,22 +46,22 @@ class PopulationSettings(JobSettings):
         "networks that population-based training trains at once per budget, in place of sensitivities; 0 for "
         "none",
     )
-    rounds: int = setting(30, 1, 100_000, "--rounds", "rounds of a population")
-    round_epochs: int = setting(10, 1, 100_000, "--round-epochs", "epochs of a round")
-    exchange_rounds: int = setting(
+    generations: int = setting(30, 1, 100_000, "--generations", "generations of a population")
+    generation_epochs: int = setting(10, 1, 100_000, "--generation-epochs", "epochs of a generation")
+    exchange_generations: int = setting(
         10,
         1,
         100_000,
-        "--exchange-rounds",
-        "rounds between two exchanges, in which the worst members continue from the best ones",
+        "--exchange-generations",
+        "generations between two exchanges, in which the worst members continue from the best ones",
     )
     exchanged_fraction: float = setting(0.25, 0, 0.5)
     drawn_fraction: float = setting(0.25, 0, 1)
 
     @property
     def epoch_count(self) -> int:
-        """The number of epochs of all rounds."""
-        return self.rounds * self.round_epochs
+        """The number of epochs of all generations."""
+        return self.generations * self.generation_epochs
 
     @property
     def exchanged_count(self) -> int:
@@ -68,5 +69,5 @@ class PopulationSettings(JobSettings):
         return int(self.exchanged_fraction * self.members)
 
     def exchanges_before(self, number: int) -> bool:
-        """Returns whether members are exchanged before round `number`, from 0."""
-        return number > 0 and number % self.exchange_rounds == 0
+        """Returns whether members are exchanged before generation `number`, from 0."""
+        return number > 0 and number % self.exchange_generations == 0

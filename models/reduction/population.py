@@ -1,12 +1,12 @@
 """Population-based training of plans within a budget, as DELPHI's planner has it, on the jobs of a search.
 
-    population/B/round-R/M    member M in round R (`population.member`)
-    population/B/rounds.csv   learning rate, momentum, accuracy and score of each member in each round
+    population/B/generation-G/M    member M in generation G (`population.member`)
+    population/B/generations.csv   learning rate, momentum, accuracy and score of each member each time
 
 Each member has a plan within the budget, drawn at random, and a learning rate. From time to time, the members
 with the lowest scores continue from copies of the best ones, plan included, with other learning rates and
-momenta. All draws follow from the seed, the round and the member, so a resumed population equals one that was
-never stopped. States of rounds that no later round continues from are deleted.
+momenta. All draws follow from the seed, the generation and the member, so a resumed population equals one
+that was never stopped. States that no later generation continues from are deleted.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ from .plan_costs import PlanCosts, in_words
 from .time_budgets import Budget
 from .trainings import Trainings
 
-ROUNDS_FILE = "rounds.csv"
+GENERATIONS_FILE = "generations.csv"
 _CHANGE = (0.8, 1.2)
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One network of a population in one round.
+    """One network of a population in one generation.
 
     Attributes:
         choices: the choices for its layers.
         learning_rate: its learning rate.
         momentum: its momentum.
-        lineage: learning rate, momentum and member of every round so far, as JSON values.
+        lineage: learning rate, momentum and member of every generation so far, as JSON values.
         source: the member that it continues from; None if it starts from the teacher.
-        accuracy_pct: its accuracy after the round, None before.
-        score: its score after the round.
+        accuracy_pct: its accuracy after the generation, None before.
+        score: its score after the generation.
 
     >>> Member({"stem.relu": "linear"}, 0.1, 0.9).source is None
     True
@@ -91,11 +91,11 @@ class Population:
         self._training = replace(training, epochs=settings.epoch_count, schedule="constant")
 
     def drawn(self) -> list[Member]:
-        """Returns the members of the first round."""
+        """Returns the members of the first generation."""
         return [self._drawn(member) for member in range(self._settings.members)]
 
     def exchanged(self, members: Sequence[Member], number: int) -> list[Member]:
-        """Returns the members after an exchange before round `number`.
+        """Returns the members after an exchange before generation `number`.
 
         Those with the lowest scores, and those that diverged, continue from the best ones.
         """
@@ -138,7 +138,7 @@ class Population:
     def evolved(
         self, trainings: Trainings, teacher: Path, say: Callable[[str], None]
     ) -> tuple[dict[str, str], Path]:
-        """Trains all rounds in the folder of a search, or resumes them.
+        """Trains all generations in the folder of a search, or resumes them.
 
         Returns:
             The choices of the best member, and the path of its weights.
@@ -148,13 +148,13 @@ class Population:
         """
         root = trainings.root / "population" / str(self._budget)
         members, rows = self.drawn(), []
-        for number in range(self._settings.rounds):
+        for number in range(self._settings.generations):
             if self._settings.exchanges_before(number):
                 members = self.exchanged(members, number)
             members = self._trained(trainings, teacher, root, members, number)
             rows += [
                 {
-                    "round": number,
+                    "generation": number,
                     "member": place,
                     "from": "" if member.source is None else member.source,
                     "learning_rate": member.learning_rate,
@@ -165,20 +165,22 @@ class Population:
                 }
                 for place, member in enumerate(members)
             ]
-            write_rows(root / ROUNDS_FILE, rows)
+            write_rows(root / GENERATIONS_FILE, rows)
             if all(member.accuracy_pct is None for member in members):
                 raise DivergedError(f"all members of the population for --budget {self._budget} diverged")
             members = [replace(member, source=place) for place, member in enumerate(members)]
         best = max(range(len(members)), key=lambda place: (members[place].score, -place))
         rate = f"a learning rate of {members[best].learning_rate:.2g}"
         say(f"  population for --budget {self._budget}: member {best} is the best, at {rate}")
-        return dict(members[best].choices), self._folder(root, self._settings.rounds - 1, best) / START_FILE
+        return dict(members[best].choices), self._folder(
+            root, self._settings.generations - 1, best
+        ) / START_FILE
 
     def _trained(
         self, trainings: Trainings, teacher: Path, root: Path, members: Sequence[Member], number: int
     ) -> list[Member]:
-        """Trains the members for a round. One that diverged waits for the next exchange."""
-        size = self._settings.round_epochs
+        """Trains the members for a generation. One that diverged waits for the next exchange."""
+        size = self._settings.generation_epochs
         found, jobs = list(members), {}
         for place, member in enumerate(members):
             if number and member.accuracy_pct is None:
@@ -189,7 +191,7 @@ class Population:
             settings = replace(self._training, learning_rate=member.learning_rate, momentum=member.momentum)
             jobs[place] = trainings.job(
                 "train-member",
-                f"{self._budget}-round-{number}-member-{place}",
+                f"{self._budget}-generation-{number}-member-{place}",
                 self._costs.recipe(member.choices),
                 self._folder(root, number, place),
                 settings=settings.as_dict(),
@@ -204,7 +206,7 @@ class Population:
             accuracy = None if result is None else judging_accuracy_pct(result)
             score = float("-inf") if accuracy is None else self._score(found[place], accuracy)
             found[place] = replace(found[place], accuracy_pct=accuracy, score=score)
-        for path in root.glob(f"round-{number - 1}/*/*.pt"):  # no later round continues from them
+        for path in root.glob(f"generation-{number - 1}/*/*.pt"):  # no later generation continues from them
             path.unlink()
         return found
 
@@ -217,4 +219,4 @@ class Population:
         return delphi_score(accuracy_pct, base.relu_count - left, base.relu_count)
 
     def _folder(self, root: Path, number: int, member: int) -> Path:
-        return root / f"round-{number}" / str(member)
+        return root / f"generation-{number}" / str(member)

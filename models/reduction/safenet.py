@@ -30,7 +30,7 @@ from ..planning import CHOICES, with_choices
 from ..recipe import Recipe
 from ..recipe_writing import format_recipe
 from ..safenet.mixed_network import mixed_network, mixed_recipe
-from ..safenet.relaxation import relaxed_state
+from ..safenet.relaxed_network import relaxed_state
 from ..safenet.settings import RelaxationSettings
 from ..training.logs import write_rows
 from ..training.train_recipe import make_folder

@@ -62,7 +62,7 @@ def mixed_network(recipe: Recipe, kinds: Mapping[str, np.ndarray], state: Mappin
         state: the state_dict of the relaxed network.
 
     >>> from pi_bench.models import load_recipe, narrowed
-    >>> from pi_bench.models.safenet.relaxation import relaxed_network
+    >>> from pi_bench.models.safenet.relaxed_network import relaxed_network
     >>> base = narrowed(load_recipe("resnet18-cifar100-557056"), 0.0625)
     >>> kinds, state = {"stem.relu": np.array([0, 1, 3, 3])}, relaxed_network(base, build(base).state_dict())
     >>> mixed_network(mixed_recipe(base, kinds), kinds, state.state_dict()).stem.relu.counts

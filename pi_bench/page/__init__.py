@@ -3,6 +3,8 @@
 Data:
     inputs          reads results from files, folders and the history
     runs            gives each run a label that tells it from the others
+    run_groups      names sets of runs by the setting that they share
+    remarks         the cautions, warnings and notes of the runs
     parts           the parts of a page: sections, plots, tables
     published       the accuracies and latencies that papers publish on the data sets of the runs
 
@@ -17,12 +19,14 @@ Sections, each with its plots and tables:
     frontier        accuracy over ReLUs; accuracy_latency has the plot over the online latency
     settings        the same network under several protocols, links or numbers of threads
     machines        machines, software, cautions and warnings
+    words           the words that the other sections use, with their meanings
 
 Outputs, each a format of the same sections:
     document        the HTML page, from the files of `template`
     figure_files    the plots as SVG, PDF and PNG
 
 Drawing:
+    link_plots      draws a plot once per link
     specs           pieces of Vega-Lite that several plots use
     theme           colors in light and dark, and the style of plots
     renderer        the library that draws: its JavaScript for the page, its conversion for files
@@ -41,6 +45,7 @@ from pi_bench.page import (
     predictions,
     sent_bytes,
     settings,
+    words,
 )
 from pi_bench.page.inputs import PageInputs
 from pi_bench.page.parts import Section
@@ -60,7 +65,7 @@ def sections_of(inputs: PageInputs, published: PublishedPoints | None = None) ->
     ['headline', 'phases']
     """
     runs = labeled_runs(inputs.results)
-    return [
+    sections = [
         headline.section(runs),
         phases.section(runs),
         layers.section(runs),
@@ -72,3 +77,4 @@ def sections_of(inputs: PageInputs, published: PublishedPoints | None = None) ->
         settings.section(runs),
         machines.section(runs),
     ]
+    return [*sections, words.section(sections, runs)]

@@ -3,6 +3,9 @@
 A point lies on the Pareto frontier if no other point of its series costs at most as much and is at least as
 accurate, and better in one of both. Each series has a frontier of its own: one protocol on one link, or one
 test bed of papers. Latencies of different test beds are never joined by a line.
+
+The color of a mark is the protocol or the method of a paper, and its shape is the link. A mark with a
+published accuracy is hollow.
 """
 
 from __future__ import annotations
@@ -23,11 +26,14 @@ from pi_bench.page.specs import (
     shapes,
     tooltip,
 )
-from pi_bench.page.theme import FAINT
+from pi_bench.page.theme import ALARM, INK, SERIES
 from pi_bench.report.documents.accuracy import Accuracy
 from pi_bench.report.quantities import seconds
 
 _HERE = "measured here"
+_PAPER = "test bed of a paper"
+_COLORS = (*SERIES, ALARM, INK)
+_HOLLOW = {"type": "point", "filled": False, "strokeWidth": 2}
 
 
 def plot(
@@ -51,6 +57,9 @@ def plot(
     rows += [
         {
             "series": f"{point.method}, latency and accuracy as published",
+            "made_by": point.method,
+            "link": _PAPER,
+            "hollow": True,
             "network": point.network,
             "online_s": point.latency_s,
             "accuracy_pct": point.accuracy_pct,
@@ -61,11 +70,14 @@ def plot(
         if point.latency_s
     ]
     on = f" on {data}" if data else ""
+    joined = any(row["hollow"] for row in rows[:count])
+    joined_words = ": latencies measured here, accuracies as published" if joined else ""
     return Plot(
         name=f"accuracy-latency{'-' if data else ''}{data}",
-        title=f"Accuracy against the online latency{on}",
+        title=f"Accuracy against the online latency{on}{joined_words}",
         words=f"{count} runs that were measured here, and {len(rows) - count} points with both figures as "
-        "published, on the test bed of their paper. The table names every test bed.",
+        "published, on the test bed of their paper. The color is the protocol or the method of a paper, and "
+        "the shape is the link. Hollow marks have a published accuracy. The table names every test bed.",
         spec=_spec(rows),
         table=PageTable(
             f"Accuracy and online latency{on}",
@@ -102,7 +114,7 @@ def _measured(
     runs: Sequence[LabeledRun], own: Sequence[Accuracy], published: Sequence[PublishedLatency]
 ) -> list[Encoding]:
     by_digest = {each.network.digest: each for each in own}
-    by_name = {point.network: point for point in published}
+    by_name = {point.network: point for point in reversed(published)}  # the first of a name counts
     rows: list[Encoding] = []
     for run in runs:
         result = run.result
@@ -119,6 +131,9 @@ def _measured(
         rows.append(
             {
                 "series": f"{result.protocol}, {result.link.name}, {words}",
+                "made_by": result.protocol,
+                "link": result.link.name,
+                "hollow": words != _HERE,
                 "network": result.network.name,
                 "online_s": rounded(result.online.latency_s.median),
                 "accuracy_pct": rounded(percent),
@@ -133,18 +148,21 @@ def _spec(rows: Sequence[Encoding]) -> Encoding:
     x = logarithmic("online_s", "online latency", "s", [row["online_s"] for row in rows])
     y = quantity("accuracy_pct", "accuracy", "", zero=False)
     y["axis"]["labelExpr"] = "datum.label + ' %'"
-    names = list(dict.fromkeys(row["series"] for row in rows))
+    makers, links, names = (
+        list(dict.fromkeys(row[field] for row in rows)) for field in ("made_by", "link", "series")
+    )
+    color, shape = series("made_by", makers, _COLORS), shapes("link", links)
     lines = []
     for name in names:
-        best = frontier([(row["online_s"], row["accuracy_pct"]) for row in rows if row["series"] == name])
+        own = [row for row in rows if row["series"] == name]
+        best = frontier([(row["online_s"], row["accuracy_pct"]) for row in own])
         values = [{"online_s": cost, "accuracy_pct": accuracy} for cost, accuracy in best]
-        lines.append(
-            layer({"type": "line", "interpolate": "step-after"}, values, x=x, y=y, color={"value": FAINT})
-        )
-    shape = shapes("series", names, beside_color=True)
-    shape.pop("legend", None)  # one legend shows color and shape
-    color = series("series", names)
-    color["legend"] = {"columns": 1, "labelLimit": 400}
-    shape["legend"] = color["legend"]
+        own_color = {"value": color["scale"]["range"][makers.index(own[0]["made_by"])]}
+        lines.append(layer({"type": "line", "interpolate": "step-after"}, values, x=x, y=y, color=own_color))
     about = tooltip("network", "series", "accuracy_pct", "accuracy_from", "test_bed")
-    return points([*lines, layer("point", rows, x=x, y=y, color=color, shape=shape, tooltip=about)])
+    marks = [
+        layer(mark, chosen, x=x, y=y, color=color, shape=shape, tooltip=about)
+        for mark, hollow in (("point", False), (_HOLLOW, True))
+        if (chosen := [row for row in rows if row["hollow"] is hollow])
+    ]
+    return points([*lines, *marks])

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from pi_bench.page.parts import Plot, Section
 from pi_bench.page.renderer import FORMATS, converted
+from pi_bench.page.runs import CAUTION_MARK
 from pi_bench.page.theme import LIGHT, in_light_colors, plot_style
 
 _WIDTH = 480
 _FONT = "Liberation Sans, Arial, sans-serif"
+_MARK = "(!)"
+"""The mark of a caution in a file. The fonts of files lack the sign, and would change for its label."""
 
 
 def plots_of(sections: Sequence[Section]) -> list[Plot]:
@@ -29,7 +33,16 @@ def figure_files(plot: Plot) -> Iterator[tuple[str, bytes]]:
     >>> [name for name, _ in figure_files(Plot("bytes", "", "", spec, PageTable("", (), ())))]
     ['bytes.svg', 'bytes.pdf', 'bytes.png']
     """
-    spec = in_light_colors({**plot.spec, "width": _WIDTH, "autosize": "pad"})
+    spec = _in_letters(in_light_colors({**plot.spec, "width": _WIDTH, "autosize": "pad"}))
     style = in_light_colors({**plot_style(), "background": LIGHT["background"], "font": _FONT})
     for form in FORMATS:
         yield f"{plot.name}.{form}", converted(spec, style, form)
+
+
+def _in_letters(value: Any) -> Any:
+    """Writes the mark of a caution in letters, in all texts of a specification."""
+    if isinstance(value, dict):
+        return {name: _in_letters(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_in_letters(each) for each in value]
+    return value.replace(CAUTION_MARK, _MARK) if isinstance(value, str) else value

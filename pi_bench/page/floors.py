@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from pi_bench.page.link_plots import plots_by_link
 from pi_bench.page.parts import PageTable, Plot, Section
 from pi_bench.page.runs import LabeledRun
 from pi_bench.page.specs import Encoding, bars_of_runs, layer, logarithmic, offset, rounded, series, tooltip
 from pi_bench.page.theme import SERIES
+from pi_bench.report.documents.fields import Emulated
 from pi_bench.report.documents.floor import PhaseFloor
 from pi_bench.report.quantities import seconds, times_text
 
@@ -37,10 +39,20 @@ def section(runs: Sequence[LabeledRun]) -> Section:
         words=(
             "Each bar is a time below which no run can be: the client's work alone, the server's work alone, "
             "the messages alone. The longest of the three is the floor of the phase.",
+            *_link_words(known),
             "The axes are logarithmic, so compare where bars end, not how long they are.",
         ),
-        plots=(_plot(known, "online"), _plot(known, "offline")),
+        plots=plots_by_link(known, _plot),
         missing=(f"Without a floor: {'; '.join(missing)}. {words}",) if missing else (),
+    )
+
+
+def _link_words(runs: Sequence[LabeledRun]) -> tuple[str, ...]:
+    if not any(isinstance(run.result.link, Emulated) for run in runs):
+        return ()
+    return (
+        "The messages of an emulated link have the bandwidth and the round trip that were asked for, not the "
+        "probed ones. A probed link that is slower moves a run away from its floor.",
     )
 
 

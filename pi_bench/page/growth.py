@@ -14,8 +14,8 @@ from pi_bench.page.runs import LabeledRun, link_name
 from pi_bench.page.specs import (
     Encoding,
     layer,
+    logarithmic,
     points,
-    quantity,
     rounded,
     series,
     shapes,
@@ -23,8 +23,6 @@ from pi_bench.page.specs import (
 )
 from pi_bench.page.theme import FAINT
 from pi_bench.report.quantities import seconds
-
-_ABOVE_ALL = 1.05
 
 
 def section(runs: Sequence[LabeledRun]) -> Section:
@@ -55,6 +53,7 @@ def section(runs: Sequence[LabeledRun]) -> Section:
         words=(
             "If ReLUs alone made the latency, the points of each protocol and link would lie on one line on "
             "the left. If the prediction is right, the points on the right lie on the line drawn there.",
+            "The axes are logarithmic: equal distances are equal ratios.",
         ),
         plots=tuple(plots),
         missing=tuple(missing),
@@ -76,13 +75,14 @@ def _rows(runs: Sequence[LabeledRun]) -> list[Encoding]:
             "online": seconds(run.result.online.latency_s.median),
         }
         for run in runs
+        if _relus(run) and run.result.online.latency_s.median > 0  # a logarithmic axis has no 0
     ]
 
 
-def _encoded(rows: Sequence[Encoding]) -> dict[str, Encoding]:
+def _encoded(rows: Sequence[Encoding], values_s: Sequence[float]) -> dict[str, Encoding]:
     protocols, links = (list(dict.fromkeys(row[name] for row in rows)) for name in ("protocol", "link"))
     return {
-        "y": quantity("online_s", "online latency", "s"),
+        "y": logarithmic("online_s", "online latency", "s", values_s),
         "color": series("protocol", protocols),
         "shape": shapes("link", links),
     }
@@ -100,8 +100,8 @@ def _over_relus(runs: Sequence[LabeledRun]) -> Plot:
                 layer(
                     "point",
                     rows,
-                    x=quantity("relus", "ReLUs", ""),
-                    **_encoded(rows),
+                    x=logarithmic("relus", "ReLUs", "", [row["relus"] for row in rows]),
+                    **_encoded(rows, [row["online_s"] for row in rows]),
                     tooltip=tooltip("run", "relus", "online"),
                 )
             ]
@@ -123,13 +123,16 @@ def _over_relus(runs: Sequence[LabeledRun]) -> Plot:
 
 
 def _over_prediction(runs: Sequence[LabeledRun]) -> Plot:
+    predicted_s = {run.label: rounded(times_s(run, "online")[1]) for run in runs}
     rows = [
-        {**row, "predicted_s": rounded(times_s(run, "online")[1])}
-        for row, run in zip(_rows(runs), runs, strict=True)
+        {**row, "predicted_s": predicted_s[row["run"]]} for row in _rows(runs) if predicted_s[row["run"]] > 0
     ]
-    end_s = rounded(max(max(row["predicted_s"], row["online_s"]) for row in rows) * _ABOVE_ALL)
-    diagonal = [{"predicted_s": value_s, "online_s": value_s} for value_s in (0, end_s)]
-    x, encoded = quantity("predicted_s", "predicted online latency", "s"), _encoded(rows)
+    values_s = [row[name] for row in rows for name in ("predicted_s", "online_s")]
+    x = logarithmic("predicted_s", "predicted online latency", "s", values_s)
+    encoded = _encoded(
+        rows, values_s
+    )  # both axes have one scale, so the line of right predictions is straight
+    diagonal = [{"predicted_s": value_s, "online_s": value_s} for value_s in x["scale"]["domain"]]
     return Plot(
         name="predicted",
         title="Online latency against the predicted time",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pi_bench.page.parts import Fact, PageTable, Section
-from pi_bench.page.runs import LabeledRun, by_link, label_parts
+from pi_bench.page.remarks import caution_addresses, caution_facts
+from pi_bench.page.runs import LabeledRun, by_link, ellipsis_text, label_parts
 from pi_bench.report.documents.latency import Distribution, Result
 from pi_bench.report.quantities import byte_count, counted, seconds, span_text, times_text
 
@@ -22,8 +23,27 @@ def section(runs: Sequence[LabeledRun]) -> Section:
             "At a glance",
             missing=("No result of `pi-bench latency` is given, so there are no times.",),
         )
-    facts = _facts_of_one(runs[0].result) if len(runs) == 1 else _facts_of_several(runs)
-    return Section("headline", "At a glance", facts=facts, tables=(_table(runs),))
+    answer, *others = _facts_of_one(runs[0].result) if len(runs) == 1 else _facts_of_several(runs)
+    facts = (answer, *_weight_facts(runs), *caution_facts(runs), *others)
+    verified = (_VERIFIED,) if any(run.result.verification is not None for run in runs) else ()
+    ellipsis = ellipsis_text([run.result for run in runs])
+    words = (*verified, *((ellipsis,) if ellipsis else ()))
+    return Section("headline", "At a glance", words=words, facts=facts, tables=(_table(runs),))
+
+
+def _weight_facts(runs: Sequence[LabeledRun]) -> tuple[Fact, ...]:
+    """Says that weights are random, where they are."""
+    count = sum(run.result.network.weights == "random" for run in runs)
+    if not count:
+        return ()
+    return (
+        Fact(
+            "weights",
+            "random" if count == len(runs) else f"random in {count} of {len(runs)}",
+            "The answers mean nothing, although they are verified. Times and bytes are those of a trained "
+            "network.",
+        ),
+    )
 
 
 def verdict(result: Result) -> tuple[str, bool]:
@@ -123,7 +143,7 @@ def _facts_of_several(runs: Sequence[LabeledRun]) -> tuple[Fact, ...]:
 
 def _right_words(runs: Sequence[LabeledRun]) -> str:
     most = max(run.result.verification.max_ulp_error for run in runs if run.result.verification is not None)
-    within = f", exactly or within {counted(most, 'unit')} of the last place" if most else ""
+    within = f", exactly or within {counted(most, 'unit')} in the last place" if most else ""
     return f"Every value of every run was right{within}."
 
 
@@ -154,8 +174,12 @@ def _median_s(run: LabeledRun) -> float:
     return run.result.online.latency_s.median
 
 
+_VERIFIED = (
+    "Verified means that both parties computed the integer network: every value of every run was compared "
+    "with the same operator in the clear. It is no comparison with the right classes of images, and none "
+    "with the float network."
+)
 _SETTINGS: dict[str, Callable[[LabeledRun], str]] = {
-    "network": lambda run: run.network,
     "protocol": lambda run: run.result.protocol,
     "mode": lambda run: run.result.mode,
     "link": lambda run: run.result.link.name,
@@ -187,9 +211,13 @@ def _table(runs: Sequence[LabeledRun]) -> PageTable:
         (run.label, *(cell for name, cell in zip(columns, row, strict=True) if name not in shared))
         for run, row in zip(runs, cells, strict=True)
     )
+    addresses = caution_addresses(runs)
+    links = {row: addresses[run.number] for row, run in enumerate(runs) if run.number in addresses}
     throughout = ", ".join(f"{name} {value}" for name, value in shared.items() if value != "-")
     title = f"Every run. Throughout: {throughout}" if throughout else "Every run"
-    return PageTable(title, ("run", *(name for name in columns if name not in shared)), rows)
+    return PageTable(
+        title, ("run", *(name for name in columns if name not in shared)), rows, one_line=True, links=links
+    )
 
 
 def _figures(run: LabeledRun) -> tuple[str, ...]:

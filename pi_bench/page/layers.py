@@ -73,7 +73,8 @@ def _plot(run: LabeledRun, choice: str) -> Plot:
         name=f"layers-{run.number}",
         title=f"Layers of {run.label}",
         words=f"The {len(rows)} layers of {run.label}, from input to output. Most time takes "
-        f"{slowest.layer.name}: {seconds(slowest.time_s)}, {percent(slowest.fraction)} of all layers.",
+        f"{slowest.layer.name}: {seconds(slowest.time_s)}, {percent(slowest.fraction)} of all layers, "
+        f"{_waiting_text(slowest)}.",
         spec=_spec(rows, labels),
         table=PageTable(
             f"Online time by layer of {run.label}",
@@ -82,6 +83,12 @@ def _plot(run: LabeledRun, choice: str) -> Plot:
         ),
         choice=choice,
     )
+
+
+def _waiting_text(row: LayerTime[MeasuredLayer]) -> str:
+    if not row.wait_s:
+        return "without waiting"
+    return f"of which {seconds(row.wait_s)} ({percent(row.wait_s / row.time_s)}) are waiting"
 
 
 def _spec(rows: Sequence[LayerTime[MeasuredLayer]], labels: Sequence[str]) -> Encoding:

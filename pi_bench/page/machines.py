@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pi_bench.page.parts import PageTable, Section
+from pi_bench.page.remarks import KINDS, remark_table, remarks_of
+from pi_bench.page.run_groups import group_text
 from pi_bench.page.runs import LabeledRun
 from pi_bench.report.documents.fields import Loopback, Machine
 from pi_bench.report.link import link_text
@@ -23,7 +25,7 @@ def section(runs: Sequence[LabeledRun]) -> Section:
     if not runs:
         return Section("machines", _TITLE, missing=("No run is given.",))
     machines = _grouped([(_machine_texts(run), run) for run in runs])
-    remarks = _grouped([(each, run) for run in runs for each in _remarks(run)])
+    remarks = remarks_of(runs)
     tables = [
         PageTable(
             "Machines and software",
@@ -38,23 +40,18 @@ def section(runs: Sequence[LabeledRun]) -> Section:
                 "system",
                 "versions",
             ),
-            tuple((_labels(found, runs), _times(found), *texts) for texts, found in machines),
+            tuple((group_text(found, runs), _times(found), *texts) for texts, found in machines),
         ),
         PageTable(
             "Links",
             ("link", "runs", "round trip as probed", "to the server", "to the client"),
-            tuple((texts[0], _labels(found, runs), *texts[1:]) for texts, found in _links(runs)),
+            tuple((texts[0], group_text(found, runs), *texts[1:]) for texts, found in _links(runs)),
         ),
     ]
     if remarks:
-        tables.append(
-            PageTable(
-                "Cautions, warnings and notes",
-                ("kind", "text", "runs"),
-                tuple((kind, text, _labels(found, runs)) for (kind, text), found in remarks),
-            )
-        )
-    words = []
+        tables.append(remark_table(remarks, runs))
+    kinds = {each.kind: KINDS[each.kind] for each in remarks}
+    words = [" ".join(kinds.values())] if kinds else []
     if len(machines) > 1:
         words.append(
             f"The runs come from {len(machines)} different machines or versions, so a difference of their "
@@ -113,15 +110,6 @@ def _range(values: Sequence[float], write: Callable[[float], str]) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _remarks(run: LabeledRun) -> list[tuple[str, ...]]:
-    result = run.result
-    return [
-        *(("caution", caution.text) for caution in result.cautions),
-        *(("warning", text) for text in result.warnings),
-        *(("note", text) for text in result.notes),
-    ]
-
-
 def _grouped(
     pairs: Sequence[tuple[tuple[str, ...], LabeledRun]],
 ) -> list[tuple[tuple[str, ...], list[LabeledRun]]]:
@@ -130,12 +118,6 @@ def _grouped(
     for texts, run in pairs:
         found.setdefault(texts, []).append(run)
     return list(found.items())
-
-
-def _labels(found: Sequence[LabeledRun], runs: Sequence[LabeledRun]) -> str:
-    if len(found) == len(runs):
-        return "all" if len(runs) > 1 else found[0].label
-    return "; ".join(run.label for run in found)
 
 
 def _times(found: Sequence[LabeledRun]) -> str:

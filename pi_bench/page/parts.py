@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,10 @@ class PageTable:
         title: the caption.
         columns: the headings.
         rows: one text per column.
+        one_line: whether no text of it is long, so that each row takes one line of a screen. The table then
+            scrolls from side to side.
+        links: an address within the page, by the row whose name leads there.
+        addresses: an address of its own for a row, by the row.
 
     >>> PageTable("bytes", ("run", "online"), (("first", "2.12 MB"),)).columns
     ('run', 'online')
@@ -22,6 +27,9 @@ class PageTable:
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    one_line: bool = False
+    links: Mapping[int, str] = field(default_factory=dict)
+    addresses: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,7 @@ class Fact:
         value: the figure, with its unit.
         note: a sentence that belongs to it; may be empty.
         alarming: whether it says that the figures must not be used.
+        address: the place within the page that says more; may be empty.
 
     >>> Fact("online latency", "5.42 ms").alarming
     False
@@ -67,6 +76,7 @@ class Fact:
     value: str
     note: str = ""
     alarming: bool = False
+    address: str = ""
 
 
 @dataclass(frozen=True)

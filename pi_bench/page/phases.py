@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from pi_bench.metrics.statistics import summarize
+from pi_bench.page.link_plots import plots_by_link
 from pi_bench.page.parts import PageTable, Plot, Section
-from pi_bench.page.runs import LabeledRun, by_link
+from pi_bench.page.runs import LabeledRun
 from pi_bench.page.specs import Encoding, bars_of_runs, interval, layer, quantity, rounded, series, tooltip
 from pi_bench.page.theme import ALARM, SERIES
 from pi_bench.report.quantities import seconds, span_text
@@ -64,27 +64,6 @@ def floor_s(run: LabeledRun, phase: str) -> float | None:
     if floor is None:
         return None
     return floor.online.time_s if phase == "online" else floor.offline.time_s
-
-
-def plots_by_link(
-    runs: Sequence[LabeledRun], plot: Callable[[Sequence[LabeledRun], str], Plot]
-) -> tuple[Plot, ...]:
-    """Draws both phases, on several links once per link, because one axis has no room for all of them.
-
-    >>> plots_by_link([], lambda runs, phase: None)
-    ()
-    """
-    links = by_link(runs)
-    plots = []
-    for number, (link, found) in enumerate(links.items(), start=1):
-        for phase in ("online", "offline"):
-            drawn = plot(found, phase)
-            if len(links) > 1:
-                title = f"{drawn.title}, {link}"
-                table = replace(drawn.table, title=f"{drawn.table.title}, {link}")
-                drawn = replace(drawn, name=f"{drawn.name}-{number}", title=title, table=table)
-            plots.append(drawn)
-    return tuple(plots)
 
 
 def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from pi_bench.page.link_plots import plots_by_link
 from pi_bench.page.parts import PageTable, Plot, Section
-from pi_bench.page.phases import plots_by_link
 from pi_bench.page.runs import LabeledRun
 from pi_bench.page.specs import Encoding, bars_of_runs, layer, offset, quantity, rounded, series, tooltip
 from pi_bench.page.theme import SERIES

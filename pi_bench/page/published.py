@@ -6,7 +6,7 @@ import importlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 _PACKAGE = "pi_bench.models.published"
 _TABLES = "pi_bench.models.published.tables"
@@ -97,34 +97,33 @@ def published_on(names: Iterable[str]) -> PublishedPoints:
 def _latencies(data_sets: Sequence[str]) -> dict[str, list[PublishedLatency]]:
     """Reads the tables whose networks are of these data sets.
 
-    A row that several tables print is read once.
+    Of a network that several tables print for one method, the first row with a latency is read; the first
+    row where no table prints one. Rounded figures of a later table would make a second point of it.
     """
     tables = importlib.import_module(_TABLES)
-    found: dict[str, list[PublishedLatency]] = {data: [] for data in data_sets}
-    seen: set[tuple[Any, ...]] = set()
+    found: dict[str, dict[tuple[str, str], PublishedLatency]] = {data: {} for data in data_sets}
     for name in tables.table_names() if data_sets else ():
         table = tables.load_table(name)
         recipes = (row.recipe for row in table.networks)
         data = next((data for each in recipes if (data := data_set_of(each, data_sets))), "")
         for row in table.networks if data and table.test_bed else ():
             accuracy_pct = row.accuracy_without_kd_pct if row.accuracy_pct is None else row.accuracy_pct
-            key = (row.method, row.recipe or row.network, row.kept, accuracy_pct, row.latency_s)
-            if accuracy_pct is None or key in seen:
+            if accuracy_pct is None:
                 continue
-            seen.add(key)
             recipe = row.built()
-            found[data].append(
-                PublishedLatency(
-                    row.method,
-                    row.network if recipe is None else recipe.name,
-                    row.relu_count,
-                    accuracy_pct,
-                    row.latency_s,
-                    row.source,
-                    table.test_bed,
-                )
+            point = PublishedLatency(
+                row.method,
+                row.network if recipe is None else recipe.name,
+                row.relu_count,
+                accuracy_pct,
+                row.latency_s,
+                row.source,
+                table.test_bed,
             )
-    return found
+            known = found[data].get((point.method, point.network))
+            if known is None or (known.latency_s is None and point.latency_s is not None):
+                found[data][point.method, point.network] = point
+    return {data: list(points.values()) for data, points in found.items()}
 
 
 def data_set_of(name: str, known: Iterable[str]) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pi_bench.page.inputs import NamedResult, printable
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.quantities import counted
 
+CAUTION_MARK = "\N{WARNING SIGN}"
+"""The part of a label that tells that the result has a caution."""
 _SEPARATOR = " · "
 _DIGEST_CHARACTERS = 8
 _NETWORK_KEYS = 3  # the name, the inputs and the ReLUs
@@ -42,7 +44,8 @@ def labeled_runs(results: Sequence[NamedResult]) -> list[LabeledRun]:
     """Labels every run with its network and with each setting in which the runs differ.
 
     A beginning that the names of all networks share, up to a hyphen, becomes an ellipsis. Runs that have
-    everything in common get the parts in which the names of their files differ, or numbers.
+    everything in common get the parts in which the names of their files differ, or numbers. A result with a
+    caution is marked at the end of its label.
 
     >>> labeled_runs([])
     []
@@ -59,6 +62,8 @@ def labeled_runs(results: Sequence[NamedResult]) -> list[LabeledRun]:
         for number, network in enumerate(networks)
     ]
     labels = _told_apart(labels, lambda alike: _differences([printable(results[at].name) for at in alike]))
+    labels = _told_apart(labels, lambda alike: [f"#{at + 1}" for at in alike])
+    labels = [_marked(label, result) for label, result in zip(labels, found, strict=True)]
     labels = _told_apart(labels, lambda alike: [f"#{at + 1}" for at in alike])
     return [
         LabeledRun(number, label, network, result)
@@ -127,13 +132,17 @@ def _differences(names: Sequence[str]) -> list[str]:
     return [name[: len(name) - end] for name in rest]
 
 
-def label_parts(label: str) -> list[str]:
-    """Divides a label into the network and the settings that it names.
+def _marked(label: str, result: Result) -> str:
+    return f"{label}{_SEPARATOR}{CAUTION_MARK}" if result.cautions else label
 
-    >>> label_parts("resnet18 · fss · lan")
+
+def label_parts(label: str) -> list[str]:
+    """Divides a label into the network and the settings that it names, without the mark of a caution.
+
+    >>> label_parts("resnet18 · fss · lan · \N{WARNING SIGN}")
     ['resnet18', 'fss', 'lan']
     """
-    return label.split(_SEPARATOR)
+    return [part for part in label.split(_SEPARATOR) if part != CAUTION_MARK]
 
 
 def shared_beginning(names: Sequence[str]) -> str:
@@ -154,6 +163,16 @@ def shared_beginning(names: Sequence[str]) -> str:
     return shared[: shared.rfind("-") + 1]
 
 
+def ellipsis_text(results: Sequence[Result]) -> str:
+    """Says which beginning the ellipsis in labels stands for; "" if the labels have none.
+
+    >>> ellipsis_text([])
+    ''
+    """
+    shared = shared_beginning([each.network.name for each in results])
+    return f"The names of all networks begin with {shared}, and … stands for it." if shared else ""
+
+
 def _shortened(name: str, shared: str) -> str:
     return f"…{name[len(shared) :]}" if shared else name
 
@@ -170,8 +189,19 @@ def by_link(runs: Sequence[LabeledRun]) -> dict[str, list[LabeledRun]]:
     return dict(found)
 
 
+def on_one_link(run: LabeledRun) -> LabeledRun:
+    """Leaves the link out of the label of a run, for a plot or a table of one link.
+
+    ```python
+    def shorter_labels(runs: list[LabeledRun]) -> list[str]:
+        return [on_one_link(run).label for run in runs]
+    ```
+    """
+    return replace(run, label=_marked(without_link(run), run.result))
+
+
 def without_link(run: LabeledRun) -> str:
-    """Returns the label of a run without the name of its link.
+    """Returns the label of a run without the name of its link and without the mark of a caution.
 
     ```python
     def settings_beside_the_link(runs: list[LabeledRun]) -> set[str]:
@@ -179,7 +209,10 @@ def without_link(run: LabeledRun) -> str:
     ```
     """
     network, *settings = label_parts(run.label)
-    return _SEPARATOR.join([network, *(part for part in settings if part != link_name(run.result))])
+    link = link_name(run.result)
+    if link in settings:
+        settings.remove(link)
+    return _SEPARATOR.join([network, *settings])
 
 
 def link_name(result: Result) -> str:

@@ -122,11 +122,15 @@ def millions(number: int) -> str:
 def times_text(ratio: float | None) -> str:
     """Writes how many times its floor a time is, with two or three digits; a dash if that is unknown.
 
-    >>> times_text(1.84), times_text(123.4), times_text(2078.0), times_text(0.043), times_text(None)
-    ('1.8', '123', '2,080', '0.043', '-')
+    Below 1.1 it has a second decimal, because many times over slow links are that close to their floor.
+
+    >>> times_text(1.042), times_text(1.84), times_text(123.4), times_text(2078.0), times_text(0.043)
+    ('1.04', '1.8', '123', '2,080', '0.043')
     """
     if ratio is None:
         return "-"
+    if 1 <= ratio < 1.1:
+        return f"{ratio:.2f}"
     return f"{ratio:.1f}" if 1 <= ratio < 99.95 else f"{ratio:.2g}" if ratio < 1 else three_digits(ratio)
 
 

@@ -77,8 +77,9 @@ def _channel_map(op: ChannelMap, share: np.ndarray) -> np.ndarray:
 
 
 def _element_map(op: ElementMap, share: np.ndarray) -> np.ndarray:
-    mapped = share.reshape(len(share), -1)[:, op.positions]
-    mapped[:, op.positions < 0] = 0
+    # take and a product are several times as fast as an index and an assignment by a mask.
+    mapped = share.reshape(len(share), -1).take(op.positions, 1, mode="wrap")
+    np.multiply(mapped, op.positions >= 0, out=mapped)
     return mapped.reshape(op.shape)
 
 

@@ -84,10 +84,18 @@ def test_every_plot_has_a_table_and_a_text_alternative() -> None:
         assert len(re.findall(r'role="img" aria-label="[^"]{40,}"', figure)) == 1
 
 
+def test_a_figure_file_marks_a_caution_in_letters() -> None:
+    """Otherwise its label has another font than the others."""
+    documents = several()
+    documents[0]["cautions"] = [{"code": "load", "text": "other programs took 12 % of the time"}]
+    svg = dict(figure_files(plots_of(sections_of(inputs_of(*documents)))[0]))["online-1.svg"].decode()
+    assert "12288 · delphi · (!)<" in svg and "⚠" not in svg
+
+
 def test_a_figure_file_draws_the_runs_in_light_colors() -> None:
     plot = plots_of(sections_of(inputs_of(*several())))[0]
     content = dict(figure_files(plot))
     assert content["online-1.pdf"].startswith(b"%PDF-") and content["online-1.png"].startswith(b"\x89PNG")
     svg = content["online-1.svg"].decode()
     assert svg.startswith("<svg") and "var(--" not in svg and "NaN" not in svg
-    assert "57344 · fss · loopback" in svg
+    assert "57344 · fss<" in svg

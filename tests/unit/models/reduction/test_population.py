@@ -37,7 +37,7 @@ def population_settings(settings):
         training=settings.training,
         sensitivity=tuned,
         finetuning=tuned,
-        population=PopulationSettings(members=4, rounds=3, round_epochs=2, exchange_rounds=1),
+        population=PopulationSettings(members=4, generations=3, generation_epochs=2, exchange_generations=1),
         data_dir=settings.data_dir,
         device="cpu",
         threads=1,
@@ -52,8 +52,8 @@ def evolved(base, population_settings, tmp_path_factory):
         return folder, run(plan, base, population_settings, folder, engine), engine.names
 
 
-def rounds(folder):
-    with open(folder / "population" / str(BUDGET) / "rounds.csv", newline="") as file:
+def generations(folder):
+    with open(folder / "population" / str(BUDGET) / "generations.csv", newline="") as file:
         return list(csv.DictReader(file))
 
 
@@ -99,35 +99,35 @@ def test_the_worst_and_the_diverged_continue_from_the_best(base, fraction):
 
 def test_copies_go_on_from_the_state_of_the_best(evolved, base):
     folder, candidates, names = evolved
-    found = rounds(folder)
+    found = generations(folder)
     assert len(found) == 3 * 4
     assert names == [
         "teacher",
-        *(f"300-round-{number}-member-{member}" for number in range(3) for member in range(4)),
+        *(f"300-generation-{number}-member-{member}" for number in range(3) for member in range(4)),
         "300",
     ]
     copies = [row for row in found if row["from"] not in ("", row["member"])]
     assert len(copies) == 2  # one of four members in each of two exchanges
     for row in copies:
-        before = {one["member"]: one for one in found if int(one["round"]) == int(row["round"]) - 1}
+        before = {one["member"]: one for one in found if int(one["generation"]) == int(row["generation"]) - 1}
         assert float(before[row["from"]]["score"]) == max(float(one["score"]) for one in before.values())
-        place = folder / "population" / str(BUDGET) / f"round-{row['round']}" / row["member"]
+        place = folder / "population" / str(BUDGET) / f"generation-{row['generation']}" / row["member"]
         lineage = json.loads((place / "member.json").read_text())["lineage"]
         assert lineage[-1] == [float(row["learning_rate"]), float(row["momentum"]), int(row["from"])]
     best = max(found[-4:], key=lambda row: float(row["score"]))
     recipe = recipe_of(folder / candidates[1].folder)
     assert recipe.relu_count <= BUDGET and choices_of(recipe)
-    place = folder / "population" / str(BUDGET) / "round-2" / best["member"]
+    place = folder / "population" / str(BUDGET) / "generation-2" / best["member"]
     assert (
         json.loads((place / "member.json").read_text())["recipe"]
         == (folder / candidates[1].folder / "recipe.toml").read_text()
     )
-    assert not list(folder.glob("population/*/round-[01]/*/*.pt"))  # no round continues from them
+    assert not list(folder.glob("population/*/generation-[01]/*/*.pt"))  # no generation continues from them
 
 
 @pytest.mark.usefixtures("one_thread")
-def test_a_round_continues_the_round_before(evolved, base, population_settings, tmp_path):
-    """Two rounds of one epoch are one round of two, unless the learning rate changes between them."""
+def test_a_generation_continues_the_one_before(evolved, base, population_settings, tmp_path):
+    """Two of one epoch are one of two epochs, unless the learning rate changes between them."""
     data = load_data("digits", base.input_shape, data_dir=tmp_path)
     recipe = with_choices(base, {"stem.relu": "cubic", "stages.0.0.relu1": "linear"})
     settings = dataclasses.replace(population_settings.finetuning, epochs=2, schedule="constant")
@@ -149,8 +149,8 @@ def test_a_round_continues_the_round_before(evolved, base, population_settings, 
         trained("lost", (1, 2), tmp_path / "gone.pt")
 
 
-def test_relus_give_way_over_all_rounds(evolved):
-    logs = sorted(evolved[0].glob("population/*/round-*/0/log.csv"))
+def test_relus_give_way_over_all_generations(evolved):
+    logs = sorted(evolved[0].glob("population/*/generation-*/0/log.csv"))
     parts = []
     for log in logs:
         with open(log, newline="") as file:
@@ -158,7 +158,7 @@ def test_relus_give_way_over_all_rounds(evolved):
     assert parts[0] == 1.0 and parts[-1] == 0.0
 
 
-@pytest.mark.parametrize(("name", "looks"), [("300-round-1-member-2", 1), ("300", 0)])
+@pytest.mark.parametrize(("name", "looks"), [("300-generation-1-member-2", 1), ("300", 0)])
 @pytest.mark.usefixtures("no_export")
 def test_a_population_that_was_killed_ends_with_the_same_weights(
     evolved, base, population_settings, tmp_path, name, looks
@@ -167,7 +167,7 @@ def test_a_population_that_was_killed_ends_with_the_same_weights(
         run(plan, base, population_settings, tmp_path, KilledAt(name, looks))
     run(plan, base, population_settings, tmp_path)
     assert weights_of(tmp_path) == weights_of(evolved[0])
-    assert rounds(tmp_path) == rounds(evolved[0])
+    assert generations(tmp_path) == generations(evolved[0])
 
 
 def test_nothing_is_done_twice_and_other_populations_are_refused(evolved, base, population_settings):
@@ -175,7 +175,7 @@ def test_nothing_is_done_twice_and_other_populations_are_refused(evolved, base, 
     engine = InlineEngine()
     assert run(plan, base, population_settings, folder, engine) == candidates
     assert engine.names == []
-    for other in (PopulationSettings(), dataclasses.replace(population_settings.population, rounds=4)):
+    for other in (PopulationSettings(), dataclasses.replace(population_settings.population, generations=4)):
         with pytest.raises(TrainingError, match="another search, with another population"):
             run(plan, base, dataclasses.replace(population_settings, population=other), folder)
 

@@ -26,8 +26,9 @@ from pi_bench.models.reduction.safenet import SafenetSettings, safenet
 from pi_bench.models.reduction.time_budgets import TimeBudget
 from pi_bench.models.reduction.training_job import teacher_of
 from pi_bench.models.safenet.mixed_network import mixed_network, mixed_recipe
-from pi_bench.models.safenet.relaxation import relax_channels, relaxed_network, relaxed_state
+from pi_bench.models.safenet.relaxation import relax_channels
 from pi_bench.models.safenet.relaxed import relaxed_activations
+from pi_bench.models.safenet.relaxed_network import relaxed_network, relaxed_state
 from pi_bench.models.safenet.rounding import kinds_at, rounded_kinds
 from pi_bench.models.safenet.settings import RelaxationSettings
 from pi_bench.models.training import TrainingSettings

@@ -1,0 +1,137 @@
+"""The cautions, warnings and notes of the runs: which there are, and of which runs."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pi_bench.page.parts import Fact, PageTable
+from pi_bench.page.run_groups import group_text
+from pi_bench.page.runs import CAUTION_MARK, LabeledRun
+from pi_bench.report.documents.cautions import CAUTION_WORDS
+from pi_bench.report.quantities import counted
+
+KINDS = {
+    "caution": "A caution names a circumstance of the machine that makes figures doubtful.",
+    "warning": "A warning says why a result does not mean all that it seems to.",
+    "note": "A note states a fact about a protocol or a program, and casts no doubt on figures.",
+}
+"""The kinds in the order of the table, each with its meaning."""
+_NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
+
+
+@dataclass
+class Remark:
+    """Holds one caution, warning or note with the runs that have it.
+
+    Attributes:
+        kind: one of `KINDS`.
+        address: that of its row within the page.
+
+    >>> Remark("note", "Protocol fss is new.", "note-1").runs
+    []
+    """
+
+    kind: str
+    text: str
+    address: str
+    runs: list[LabeledRun] = field(default_factory=list)
+
+
+def remarks_of(runs: Sequence[LabeledRun]) -> list[Remark]:
+    """Collects the remarks of all runs: first cautions, then warnings, then notes.
+
+    Notes that differ in their numbers alone become one note with the ranges of the numbers.
+
+    >>> remarks_of([])
+    []
+    """
+    found = []
+    for kind in KINDS:
+        runs_of: dict[str, list[LabeledRun]] = {}
+        texts_of: dict[str, list[str]] = {}
+        for run in runs:
+            for text in dict.fromkeys(_texts(run, kind)):
+                key = _NUMBER.sub("#", text) if kind == "note" else text
+                texts_of.setdefault(key, []).append(text)
+                owners = runs_of.setdefault(key, [])
+                if run not in owners:
+                    owners.append(run)
+        for number, (key, owners) in enumerate(runs_of.items(), start=1):
+            found.append(Remark(kind, _merged(texts_of[key]), f"{kind}-{number}", owners))
+    return found
+
+
+def _texts(run: LabeledRun, kind: str) -> list[str]:
+    result = run.result
+    if kind == "caution":
+        return [caution.text for caution in result.cautions]
+    return list(result.warnings if kind == "warning" else result.notes)
+
+
+def _merged(texts: Sequence[str]) -> str:
+    """Writes texts that differ in their numbers as one text with the range of each number."""
+    numbers = iter(zip(*(_NUMBER.findall(text) for text in texts), strict=True))
+    return _NUMBER.sub(lambda _: _range(next(numbers)), texts[0])
+
+
+def _range(numbers: Sequence[str]) -> str:
+    ordered = sorted(set(numbers), key=lambda text: float(text.replace(",", "")))
+    return ordered[0] if len(ordered) == 1 else f"{ordered[0]} to {ordered[-1]}"
+
+
+def remark_table(remarks: Sequence[Remark], runs: Sequence[LabeledRun]) -> PageTable:
+    """Returns the table of all remarks. Each row has an address, to which marks of runs lead.
+
+    >>> remark_table([Remark("note", "Protocol fss is new.", "note-1")], []).addresses
+    {0: 'note-1'}
+    """
+    return PageTable(
+        "Cautions, warnings and notes",
+        ("kind", "text", "runs"),
+        tuple((each.kind, each.text, group_text(each.runs, runs)) for each in remarks),
+        addresses={row: each.address for row, each in enumerate(remarks)},
+    )
+
+
+def caution_addresses(runs: Sequence[LabeledRun]) -> dict[int, str]:
+    """Returns the address of the first caution of each run that has one, by the number of the run.
+
+    >>> caution_addresses([])
+    {}
+    """
+    found: dict[int, str] = {}
+    for remark in remarks_of(runs):
+        if remark.kind == "caution":
+            for run in remark.runs:
+                found.setdefault(run.number, remark.address)
+    return found
+
+
+def caution_facts(runs: Sequence[LabeledRun]) -> tuple[Fact, ...]:
+    """Counts the results with a caution; returns nothing if no result has one.
+
+    >>> caution_facts([])
+    ()
+    """
+    doubtful = [run for run in runs if run.result.cautions]
+    if not doubtful:
+        return ()
+    codes = Counter(code for run in doubtful for code in {each.code for each in run.result.cautions})
+    words = "; ".join(
+        CAUTION_WORDS[code] + (f" ({counted(number, 'result')})" if len(runs) > 1 else "")
+        for code, number in sorted(codes.items())
+    )
+    if len(runs) == 1:
+        value = counted(len(doubtful[0].result.cautions), "caution")
+        return (Fact("machine", value, f"The figures are doubtful: {words}.", address="caution-1"),)
+    return (
+        Fact(
+            "cautions",
+            f"{len(doubtful)} of {len(runs)} results",
+            f"The figures of results with {CAUTION_MARK} are doubtful: {words}.",
+            address="caution-1",
+        ),
+    )

@@ -1,0 +1,95 @@
+"""The words of this field that the page uses, each with a sentence, at the end of the page.
+
+The meanings are those of docs/glossary.md. Those of the modes are what the protocols say about them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from pi_bench.errors import PiBenchError
+from pi_bench.page.parts import PageTable, Section
+from pi_bench.page.runs import LabeledRun
+from pi_bench.registry import find_protocol
+
+_MEANINGS = {
+    "activation": "A ReLU, a truncation or another step between linear layers, in one element of a layer.",
+    "communication round": "One there and back of messages of which each depends on the one before.",
+    "emulated link": "A link within one machine that is slowed down to the bandwidth and the round trip that "
+    "--link asks for.",
+    "first inference": "Set-up, offline and online together: the time until a client that has just started "
+    "has its answer.",
+    "floor": "A time below which no run of a phase can be, by the limits of the machine and by the link.",
+    "hidden": "Of work: the server's computing for a layer while the client does not wait for it.",
+    "loopback": "TCP within one machine, without an emulated link.",
+    "middle half": "The span between the quartiles of the timed runs. Half of the runs lie in it.",
+    "offline": "The phase before the client's input is known. It makes material for one inference.",
+    "online": "The phase from the client's input to the client's answer. Its time is the online latency.",
+    "opened bit": "A masked bit that a party learns. The mask makes it uniform, so that it tells nothing.",
+    "Pareto frontier": "The points of a series than which no other point is both as fast and as accurate, "
+    "and better in one of both.",
+    "payload": "The bytes of messages without the headers of their frames.",
+    "predicted": "Of a time: computed from the messages and the work of the protocol and from the costs of "
+    "the machine, without a run.",
+    "probed": "Of a link: measured before the runs by messages of its own.",
+    "set-up": "Connection, handshake, keys and base oblivious transfers, once per session.",
+    "shared tables": "Shares of the truth tables of comparisons, from which both parties read the shares of "
+    "one entry.",
+    "truncate": "The operator that brings values back to their scale in a place where there is no ReLU.",
+    "unit in the last place": "The smallest step of a fixed-point value.",
+    "verified": "Every value of every run was compared with the same operator in the clear.",
+}
+
+
+def section(sections: Sequence[Section], runs: Sequence[LabeledRun]) -> Section:
+    """Returns the table of the words that the other sections use.
+
+    >>> section([Section("bytes", "Bytes", words=("Bytes of payload.",))], []).tables[0].rows
+    (('payload', 'The bytes of messages without the headers of their frames.'),)
+    """
+    text = " ".join(_texts(sections))
+    explained = " ".join(meaning for word, meaning in _MEANINGS.items() if _uses(text, word))
+    rows = [
+        *_mode_meanings(runs),
+        *((word, meaning) for word, meaning in _MEANINGS.items() if _uses(f"{text} {explained}", word)),
+    ]
+    rows.sort(key=lambda row: row[0].lower())
+    tables = (PageTable("Words and their meanings", ("word", "meaning"), tuple(rows)),) if rows else ()
+    return Section("words", "Words of this page", tables=tables)
+
+
+def _uses(text: str, word: str) -> bool:
+    """Tells whether the text has the word. Each part of it may stand in the plural."""
+    pattern = " ".join(f"{re.escape(part.removesuffix('s'))}s?" for part in word.split())
+    return re.search(rf"\b{pattern}\b", text, re.IGNORECASE) is not None
+
+
+def _texts(sections: Sequence[Section]) -> Iterator[str]:
+    for each in sections:
+        yield each.title
+        yield from (*each.words, *each.missing)
+        for fact in each.facts:
+            yield from (fact.term, fact.value, fact.note)
+        for plot in each.plots:
+            yield from (plot.title, plot.words)
+        for table in (*each.tables, *(plot.table for plot in each.plots)):
+            yield from (table.title, *table.columns)
+            for row in table.rows:
+                yield from row
+
+
+def _mode_meanings(runs: Sequence[LabeledRun]) -> list[tuple[str, str]]:
+    """Says of each mode what its protocols say about it. A protocol that is not installed says nothing."""
+    protocols: dict[tuple[str, str], list[str]] = {}
+    for protocol, mode in dict.fromkeys((run.result.protocol, run.result.mode) for run in runs):
+        try:
+            declared = find_protocol(protocol).modes
+        except PiBenchError:
+            continue
+        for each in declared:
+            if each.name == mode:
+                protocols.setdefault((mode, each.help), []).append(protocol)
+    return [
+        (mode, f"A mode of {' and '.join(names)}: {meaning}.") for (mode, meaning), names in protocols.items()
+    ]

@@ -1,0 +1,93 @@
+"""A reader sees where the figures stand which results are doubtful, and what the answers are worth."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pi_bench.page import sections_of
+from pi_bench.page.document import html_page
+from pi_bench.page.parts import Section
+from pi_bench.page.run_groups import group_text
+from pi_bench.page.runs import labeled_runs
+from tests.unit.page.stored_runs import inputs_of, several, variant
+
+LOAD = {"code": "load", "text": "other programs took 12 % of the time of the cores: close them."}
+
+
+def sections(*documents: dict[str, Any]) -> dict[str, Section]:
+    return {section.name: section for section in sections_of(inputs_of(*documents))}
+
+
+def with_remarks() -> list[dict[str, Any]]:
+    """Twelve runs, of which the fourth has a caution, all have a warning, and those of fss have notes."""
+    documents = several()
+    for document in documents:
+        document.update(cautions=[], warnings=["weights are random: answers mean nothing"], notes=[])
+        if document["protocol"] == "fss":
+            document["notes"] = [f"{document['network']['relu_count']:,} activations use shared tables."]
+    documents[3]["cautions"] = [LOAD]
+    return documents
+
+
+def test_a_result_with_a_caution_is_marked_where_its_figures_stand_and_leads_to_the_text() -> None:
+    documents = with_remarks()
+    found = sections(*documents)
+    table = found["headline"].tables[0]
+    marked = [row for row, cells in enumerate(table.rows) if cells[0].endswith(" · ⚠")]
+    assert marked == [3] == list(table.links)
+    bars = [row["run"] for plot in found["phases"].plots for row in plot.spec["layer"][0]["data"]["values"]]
+    assert sum("⚠" in label for label in bars) == 2  # its online and its offline time
+    card = next(fact for fact in found["headline"].facts if fact.term == "cautions")
+    assert card.value == "1 of 12 results" and "other programs took processor time (1 result)" in card.note
+    page = html_page("page", list(found.values()), documents)
+    assert re.findall(r'<tr id="caution-1"><th scope="row">(\w+)</th><td>([^<]*)', page) == [
+        ("caution", LOAD["text"])
+    ]
+    assert page.count('href="#caution-1"') == 2  # the card and the row of the run
+
+
+def test_a_page_without_cautions_has_neither_mark_nor_card() -> None:
+    found = sections(*({**document, "cautions": []} for document in several()))
+    assert not any("⚠" in str(section) for section in found.values())
+    assert "cautions" not in [fact.term for fact in found["headline"].facts]
+
+
+def test_cautions_come_first_and_notes_that_differ_in_numbers_alone_are_one() -> None:
+    rows = sections(*with_remarks())["machines"].tables[-1].rows
+    assert rows == (
+        ("caution", LOAD["text"], "…12288 · fss · lan · ⚠"),
+        ("warning", "weights are random: answers mean nothing", "all runs"),
+        ("note", "12,288 to 229,376 activations use shared tables.", "all fss runs"),
+    )
+
+
+def test_sets_of_runs_are_named_by_what_they_share() -> None:
+    runs = labeled_runs(inputs_of(*({**document, "cautions": []} for document in several())).results)
+    fss = [run for run in runs if run.result.protocol == "fss"]
+    over_lan = [run for run in runs if run.result.link.name == "lan"]
+    small = [run for run in fss if run.result.network.relu_count == 12288]
+    assert group_text(over_lan, runs) == "all runs over lan"
+    assert group_text([run for run in fss if run in over_lan], runs) == "all fss runs over lan"
+    assert group_text(small, runs) == "all fss runs of …12288"
+    assert (
+        group_text([run for run in fss if run not in small], runs) == "all fss runs, except those of …12288"
+    )
+    assert group_text(runs[:2] + runs[5:6], runs) == "; ".join(run.label for run in runs[:2] + runs[5:6])
+    assert group_text(runs[:1] + runs[4:5] + runs[7:9], runs) == "4 of 12 runs: all runs"
+
+
+def test_random_weights_stand_beside_the_verification() -> None:
+    documents = several()
+    terms = {fact.term: fact for fact in sections(*documents)["headline"].facts}
+    assert list(terms)[:2] == ["answers", "weights"]
+    assert terms["weights"].value == "random" and "mean nothing" in terms["weights"].note
+    for document in documents[1:]:
+        document["network"]["weights"] = "given"
+    assert "random in 1 of 12" in [fact.value for fact in sections(*documents)["headline"].facts]
+    documents[0]["network"]["weights"] = "given"
+    assert "weights" not in [fact.term for fact in sections(*documents)["headline"].facts]
+    assert any(
+        "compared with the same operator in the clear" in each
+        for each in sections(variant())["headline"].words
+    )
