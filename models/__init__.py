@@ -18,7 +18,7 @@ Training:
 
 Fewer ReLUs:
     reduction                       searches: independent trainings, run by an engine
-    job_settings                    the settings of their jobs, each with its range and its option
+    job_settings, data_defaults     the settings of their jobs, with range and option; defaults of data sets
     deepreduce_plan, criticality    the networks that DeepReDuce explores, and the order of its stages
     linearization, merging          SNL's choice of single ReLUs, and DeepReDuce's merged layers
     senet, autorep                  SENet's budgets of layers and masks; AutoReP's quadratics of pixels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from ..data.data_sets import SOURCES
+from ..data_defaults import defaults_for
 from ..job_settings import TrainedJobSettings, setting
 from ..training import TrainingSettings
 
@@ -81,4 +81,4 @@ def default_replacement(data: str) -> dict[str, Any]:
     >>> default_replacement("digits")["epochs"], default_replacement("cifar100")
     (60, {})
     """
-    return dict(SOURCES[data].replacement) if data in SOURCES else {}
+    return defaults_for(data, "replacement")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from ..data.data_sets import SOURCES
+from ..data_defaults import defaults_for
 from ..job_settings import TrainedJobSettings, setting
 
 GRANULARITIES = ("pixel", "channel")
@@ -69,7 +69,7 @@ def default_linearization(data: str) -> dict[str, Any]:
     >>> default_linearization("digits")["epoch_limit"], default_linearization("cifar100")
     (400, {})
     """
-    return dict(SOURCES[data].linearization) if data in SOURCES else {}
+    return defaults_for(data, "linearization")
 
 
 def default_finetuning(data: str) -> dict[str, Any]:
@@ -86,4 +86,4 @@ def default_finetuning(data: str) -> dict[str, Any]:
         "hard_weight": 1.0,
         "soft_weight": 1.0,
     }
-    return settings | (dict(SOURCES[data].finetuning) if data in SOURCES else {})
+    return settings | defaults_for(data, "finetuning")

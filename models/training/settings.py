@@ -9,6 +9,8 @@ from typing import Any
 from pi_bench.errors import UsageError
 from pi_bench.unknown_name import similar_names
 
+from ..data_defaults import defaults_for
+
 OPTIMIZERS = ("sgd", "adam")
 SCHEDULES = ("step", "cosine", "constant")
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -134,7 +136,5 @@ def default_settings(data: str, *, polynomials: bool = False) -> dict[str, Any]:
     >>> default_settings("cifar10", polynomials=True)["gradient_limit"]
     2.0
     """
-    from ..data.data_sets import SOURCES  # imports numpy, which `pi-bench --help` does without
-
-    settings = dict(SOURCES[data].training) if data in SOURCES else {}
+    settings = defaults_for(data, "training")
     return settings | (_POLYNOMIALS if polynomials else {})
