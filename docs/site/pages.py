@@ -35,7 +35,7 @@ CONTENTS = {
         "measuring": "Every figure and option",
         "accuracy": "Accuracy",
         "fidelity": "Fidelity",
-        "table-4": "DeepReDuce's Table 4, measured",
+        "table-4": "DeepReDuce's tables, measured",
         "networks": "Networks, measured",
         "performance": "Performance",
     },
