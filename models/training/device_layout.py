@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 _BLOCK_CHANNELS = 16
-"""The channels per block of oneDNN's kernels with AVX-512. With AVX2 it is 8, and the fault was seen up to 7."""
+"""The channels per block of oneDNN's kernels with AVX-512; 8 with AVX2, where the fault was seen up to 7."""
 
 
 def move_to_device(module: nn.Module, device: torch.device) -> None:
