@@ -12,6 +12,7 @@ The plan:
     ot_plan, ot_choice              the OTs that an inference needs, and the choice of their construction
 
 The offline phase:
+    parts                           its parts, by which spans and messages are reported
     exchange, exchanges             an exchange of messages, and one file for each of its kinds
     offline_schedule, table_queue   the order of the exchanges, and of those that grow shared tables
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pi_bench.costs import CostUnits
+from pi_bench.hybrid.parts import GARBLING, OT, TABLES
 from pi_bench.network.program import Program
 from pi_bench.protocol.script import FixedStep
 from pi_bench.protocol.session import Party
@@ -65,7 +66,7 @@ def offline_steps(program: Program) -> tuple[FixedStep, ...]:
     ['client exchange', 'server exchange']
     """
     steps = {op.id for op in program.linear_ops} | {op.id for op in program.activation_ops}
-    tables = frozenset((step, part) for step in steps for part in ("ot", "garbling", "tables"))
+    tables = frozenset((step, part) for step in steps for part in (OT, GARBLING, TABLES))
     return (
         FixedStep("client exchange", Party.CLIENT, tables),
         FixedStep("server exchange", Party.SERVER, tables),

@@ -26,6 +26,7 @@ from pi_bench.hybrid.fixed_steps import (
 )
 from pi_bench.hybrid.multiplications import MultiplyJob
 from pi_bench.hybrid.offline_schedule import Turn, client_turns, offline_schedule
+from pi_bench.hybrid.parts import HE, OT
 from pi_bench.hybrid.work_plan import GadgetJob, WorkPlan
 from pi_bench.network.program import (
     ActivationOp,
@@ -54,9 +55,9 @@ _TABLE_WORDS = _OFFLINE_WORDS | {Purpose.RELU: "OTs and shared tables"}
 _COMMAND_BYTES = 8
 _READY_BYTES = 2
 _BASE_OTS = (
-    Message(Party.SERVER, NO_OP, "ot", MESSAGE_BYTES),
-    Message(Party.CLIENT, NO_OP, "ot", reply_bytes(COT_BITS)),
-    Message(Party.SERVER, NO_OP, "ot", TREE_MESSAGE_BYTES),
+    Message(Party.SERVER, NO_OP, OT, MESSAGE_BYTES),
+    Message(Party.CLIENT, NO_OP, OT, reply_bytes(COT_BITS)),
+    Message(Party.SERVER, NO_OP, OT, TREE_MESSAGE_BYTES),
 )
 
 
@@ -73,7 +74,7 @@ def hybrid_script(program: Program, options: ProtocolOptions, *, uses_tables: bo
     """
     plan = WorkPlan(program, options, uses_tables=uses_tables)
     part_words = _TABLE_WORDS if uses_tables else _OFFLINE_WORDS
-    key = Message(Party.CLIENT, NO_OP, "he", public_key_bytes(copy_keys=plan.needs_copy_keys))
+    key = Message(Party.CLIENT, NO_OP, HE, public_key_bytes(copy_keys=plan.needs_copy_keys))
     return RunScript(
         _offline(plan, options), _online(plan), part_words, set_up=(key, *_BASE_OTS), ahead=plan.ahead
     )

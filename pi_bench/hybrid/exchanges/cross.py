@@ -8,6 +8,7 @@ from typing import Self
 from pi_bench.hybrid.exchange import Exchange, ExchangeWork
 from pi_bench.hybrid.fixed_steps import CLIENT_EXCHANGE, SERVER_EXCHANGE
 from pi_bench.hybrid.multiplications import CrossJob
+from pi_bench.hybrid.parts import OT
 from pi_bench.primitives.memory import random_work, words_work
 from pi_bench.primitives.ot import ot_work
 from pi_bench.protocol.script import Message, Purpose
@@ -83,4 +84,4 @@ class CrossCorrections(Exchange):
 
 
 def _cross_message(job: CrossJob, sender: Party, byte_count: int) -> Message:
-    return Message(sender, job.op_id, "ot", byte_count, Purpose.MULTIPLICATION)
+    return Message(sender, job.op_id, OT, byte_count, Purpose.MULTIPLICATION)

@@ -9,6 +9,7 @@ from pi_bench.arithmetic.law import WORD_BYTES
 from pi_bench.costs import NOTHING
 from pi_bench.hybrid.exchange import Exchange, ExchangeWork
 from pi_bench.hybrid.fixed_steps import CLIENT_EXCHANGE, SERVER_EXCHANGE
+from pi_bench.hybrid.parts import GARBLING, OT
 from pi_bench.hybrid.work_plan import GadgetJob
 from pi_bench.primitives.gadget import gadget_work
 from pi_bench.primitives.memory import words_work
@@ -35,7 +36,7 @@ class Select(Exchange):
     def of(cls, job: GadgetJob) -> Self:
         """Returns the exchange of a whole gadget."""
         choices = job.extension_bytes(job.padded_count)
-        return cls((), (_gadget_message(job, Party.SERVER, "ot", choices),), 0, job)
+        return cls((), (_gadget_message(job, Party.SERVER, OT, choices),), 0, job)
 
     def work(self, prepared: frozenset[int]) -> ExchangeWork:
         """Returns the computing of both parties, as `Exchange.work` says."""
@@ -71,9 +72,9 @@ class Garble(Exchange):
     def of(cls, job: GadgetJob, groups: range, needs: int) -> Self:
         """Returns the exchange of a slice."""
         asked = _correction_bytes(job, groups) + job.extension_bytes(job.label_ot_count(groups))
-        request = _gadget_message(job, Party.CLIENT, "ot", asked)
+        request = _gadget_message(job, Party.CLIENT, OT, asked)
         tables = len(groups) * job.spec.garbled_group_bytes
-        return cls((request,), (_gadget_message(job, Party.SERVER, "garbling", tables),), needs, job, groups)
+        return cls((request,), (_gadget_message(job, Party.SERVER, GARBLING, tables),), needs, job, groups)
 
     @property
     def correction_bytes(self) -> int:

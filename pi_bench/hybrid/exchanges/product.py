@@ -8,6 +8,7 @@ from typing import Self
 
 from pi_bench.hybrid.exchange import Exchange, ExchangeWork
 from pi_bench.hybrid.fixed_steps import CLIENT_EXCHANGE, SERVER_EXCHANGE
+from pi_bench.hybrid.parts import HE
 from pi_bench.hybrid.products import ProductJob
 from pi_bench.primitives.he import decrypt_work, encrypt_work, respond_work
 from pi_bench.primitives.memory import random_work, words_work
@@ -37,7 +38,7 @@ class Product(Exchange):
         """Returns the exchange of a product."""
 
         def message(sender: Party, byte_count: int) -> Message:
-            return Message(sender, job.op_id, "he", byte_count, Purpose.LINEAR)
+            return Message(sender, job.op_id, HE, byte_count, Purpose.LINEAR)
 
         request = message(Party.CLIENT, job.plan.upload_bytes)
         return cls((request,), (message(Party.SERVER, job.plan.response_bytes),), 0, job)

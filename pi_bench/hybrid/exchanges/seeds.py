@@ -19,6 +19,7 @@ from pi_bench.crypto.symmetric import SEED_BYTES
 from pi_bench.hybrid.exchange import Exchange, ExchangeWork
 from pi_bench.hybrid.fixed_steps import CLIENT_EXCHANGE, SERVER_EXCHANGE
 from pi_bench.hybrid.ot_plan import OtPlan
+from pi_bench.hybrid.parts import OT
 from pi_bench.protocol.script import NO_OP, Message
 from pi_bench.protocol.session import Party
 
@@ -91,4 +92,4 @@ class Trees(Exchange):
 
 
 def _seed_message(sender: Party, byte_count: int) -> Message:
-    return Message(sender, NO_OP, "ot", byte_count)
+    return Message(sender, NO_OP, OT, byte_count)

@@ -21,6 +21,7 @@ from pi_bench.crypto.symmetric import LANES
 from pi_bench.hybrid.exchange import Exchange, ExchangeWork
 from pi_bench.hybrid.exchanges.gadget import gadget_purpose
 from pi_bench.hybrid.fixed_steps import CLIENT_EXCHANGE, SERVER_EXCHANGE
+from pi_bench.hybrid.parts import OT, TABLES
 from pi_bench.hybrid.work_plan import GadgetJob
 from pi_bench.primitives.fss import fss_work
 from pi_bench.primitives.memory import random_work
@@ -61,7 +62,7 @@ class TableChoices(Exchange):
     def of(cls, job: GadgetJob, groups: range) -> Self:
         """Returns the exchange of a slice."""
         ots = table_of(job).choice_ots * len(job.elements(groups))
-        message = Message(Party.SERVER, job.op_id, "ot", job.extension_bytes(ots), gadget_purpose(job))
+        message = Message(Party.SERVER, job.op_id, OT, job.extension_bytes(ots), gadget_purpose(job))
         return cls((), (message,), 0, job, groups)
 
     @property
@@ -107,7 +108,7 @@ class TableStep(Exchange):
             asked += job.extension_bytes(LANES * table.request_ots) + table.correction_group_bytes
             answered += table.opening_group_bytes
         request, answer = (
-            (Message(sender, job.op_id, "tables", len(groups) * group_bytes, gadget_purpose(job)),)
+            (Message(sender, job.op_id, TABLES, len(groups) * group_bytes, gadget_purpose(job)),)
             if group_bytes
             else ()
             for sender, group_bytes in ((Party.CLIENT, asked), (Party.SERVER, answered))

@@ -18,6 +18,7 @@ from pi_bench.crypto.correlated_ot import OtReceiver, OtSender
 from pi_bench.crypto.randomness import padded_words, random_words
 from pi_bench.hybrid.exchanges import CrossChoices, CrossCorrections
 from pi_bench.hybrid.multiplications import CrossJob
+from pi_bench.hybrid.parts import OT
 from pi_bench.hybrid.work_plan import rows
 from pi_bench.protocol import SessionLike
 
@@ -67,7 +68,7 @@ class ClientCrosses:
     def accept(self, slice_: CrossChoices) -> None:
         """Receives the server's choices."""
         job, groups = slice_.job, slice_.groups
-        with self._session.step(job.op_id, "ot"):
+        with self._session.step(job.op_id, OT):
             message = self._session.receive(slice_.answer_bytes)
             labels = gilboa.empty_labels(job.bit_count, len(groups))
             self.reverse.extend(message, job.ot_count(groups), labels, threads=self._threads)
@@ -76,7 +77,7 @@ class ClientCrosses:
     def ask(self, slice_: CrossCorrections, reverse_seed: bytes, mask: np.ndarray) -> None:
         """Sends the corrections of a slice. `mask` is r of the whole value, uint32."""
         job, groups = slice_.job, slice_.groups
-        with self._session.step(job.op_id, "ot"):
+        with self._session.step(job.op_id, OT):
             if groups.start == 0:
                 self._factor = padded_words(mask.reshape(-1), job.padded_count)
                 self.arrays[f"cross:{job.number}"] = np.empty_like(self._factor)
@@ -125,7 +126,7 @@ class ServerCrosses:
     def send(self, slice_: CrossChoices) -> None:
         """Sends the choices of a slice: the bits of t."""
         job, groups = slice_.job, slice_.groups
-        with self._session.step(job.op_id, "ot"):
+        with self._session.step(job.op_id, OT):
             factor = rows(self._factor(job), job.elements(groups))
             labels = gilboa.empty_labels(job.bit_count, len(groups))
             choices = gilboa.choice_bits(factor, job.bit_count)
@@ -136,7 +137,7 @@ class ServerCrosses:
     def receive(self, slice_: CrossCorrections, reverse_seed: bytes) -> None:
         """Receives the corrections of a slice."""
         job, groups = slice_.job, slice_.groups
-        with self._session.step(job.op_id, "ot"):
+        with self._session.step(job.op_id, OT):
             message = self._session.receive(slice_.request_bytes)
             elements = job.elements(groups)
             rows(self.arrays[f"cross:{job.number}"], elements)[:] = gilboa.product_receive(

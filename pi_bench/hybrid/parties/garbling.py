@@ -37,6 +37,7 @@ from pi_bench.hybrid.parties.material import Arena
 from pi_bench.hybrid.parties.seeds import GarblerSeeds, inference_context, reverse_hash_seed, table_hash_seed
 from pi_bench.hybrid.parties.select import ClientSelect, ServerSelect
 from pi_bench.hybrid.parties.silent import ClientOts, ServerOts
+from pi_bench.hybrid.parts import GARBLING, OT
 from pi_bench.hybrid.work_plan import GadgetJob, rows
 from pi_bench.protocol import SessionLike
 from pi_bench.protocol.script import NO_OP
@@ -104,7 +105,7 @@ class Evaluator:
     def accept_seeds(self, exchange: Seeds) -> None:
         """Receives the garbler's hash seed and begins the OTs."""
         seed, fresh, *set_up = exchange.answer
-        with self._session.step(NO_OP, "ot"):
+        with self._session.step(NO_OP, OT):
             self._hash_seed = bytes(self._session.receive(seed.byte_count))
             self.arrays["hash_seed"] = np.frombuffer(self._hash_seed, np.uint8)
             message = self._session.receive(fresh.byte_count)
@@ -117,7 +118,7 @@ class Evaluator:
 
     def send_trees(self) -> None:
         """Sends the hash seed of the reverse OTs, the label OTs' tree corrections, and Ferret's messages."""
-        with self._session.step(NO_OP, "ot"):
+        with self._session.step(NO_OP, OT):
             self.reverse_seed = reverse_hash_seed(self._keys.protocol, self._context)
             self._session.send(self.reverse_seed, self._tree_message)
             if self._label_set_up is not None:
@@ -128,7 +129,7 @@ class Evaluator:
     def accept_trees(self, exchange: Trees) -> None:
         """Receives Ferret's corrections of the label OTs, if there are any."""
         for message in exchange.answer:
-            with self._session.step(NO_OP, "ot"):
+            with self._session.step(NO_OP, OT):
                 self._ots.accept_labels(self._session.receive(message.byte_count))
 
     @property
@@ -157,7 +158,7 @@ class Evaluator:
         if groups.start == 0:
             self._begin(job, linear_share)
         elements = job.elements(groups)
-        with self._session.step(job.op_id, "ot"):
+        with self._session.step(job.op_id, OT):
             share = rows(self.arrays[f"share:{job.number}"], elements)
             corrections: list[np.ndarray] = []
             if job.spec.uses_select:
@@ -175,7 +176,7 @@ class Evaluator:
     def accept(self, slice_: Garble) -> None:
         """Receives the tables of a slice into their place, and prepares the slice's wrap words."""
         job, groups = slice_.job, slice_.groups
-        with self._session.step(job.op_id, "garbling"):
+        with self._session.step(job.op_id, GARBLING):
             garbled = rows(self.arrays[f"garbled:{job.number}"], groups)
             self._session.receive_into(garbled)
             gadget.accept(
@@ -261,7 +262,7 @@ class Garbler:
 
     def send_seeds(self) -> None:
         """Sends the hash seed, and begins the label OTs with a fresh delta."""
-        with self._session.step(NO_OP, "ot"):
+        with self._session.step(NO_OP, OT):
             self._fresh = FreshCotSender(self._keys.reverse, self.seeds.delta, self._context)
             self._session.send(self.seeds.hash_seed)
             self._session.send(self._fresh.message)
@@ -275,7 +276,7 @@ class Garbler:
         Answers with Ferret's corrections of the label OTs.
         """
         assert self._fresh is not None
-        with self._session.step(NO_OP, "ot"):
+        with self._session.step(NO_OP, OT):
             message = self._session.receive(exchange.request[0].byte_count)
             self.reverse_seed = bytes(message[:SEED_BYTES])
             self._ots.begin_labels(self._fresh.finish(message[SEED_BYTES:]))
@@ -315,7 +316,7 @@ class Garbler:
             self.arrays |= self._arena.arrays_of(job)
         select = self._selects.get(job.number)
         alpha, zero_labels = self._labels(slice_, select)
-        with self._session.step(job.op_id, "garbling"):
+        with self._session.step(job.op_id, GARBLING):
             garbled = np.empty((len(groups), job.spec.garbled_group_bytes), np.uint8)
             gadget.garble(
                 gadget.GadgetCall(job.spec, job.number, groups.start, self._threads),
@@ -338,7 +339,7 @@ class Garbler:
         """Returns the shares alpha of pi * v'' of a slice, and the zero labels of the bits of v."""
         job, groups = slice_.job, slice_.groups
         ot_count = job.label_ot_count(groups)
-        with self._session.step(job.op_id, "ot"):
+        with self._session.step(job.op_id, OT):
             message = memoryview(self._session.receive(slice_.request_bytes))
             zero_labels = np.empty((ot_count, LABEL_BYTES), np.uint8)
             request = message[slice_.correction_bytes :]

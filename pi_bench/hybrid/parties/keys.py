@@ -28,6 +28,7 @@ from pi_bench.crypto.ot_extension import (
     random_delta,
 )
 from pi_bench.crypto.secret import wipe
+from pi_bench.hybrid.parts import HE, OT
 from pi_bench.protocol import SessionLike
 from pi_bench.protocol.script import NO_OP
 
@@ -105,10 +106,10 @@ def client_set_up(
         ConnectionFailedError: no message came in time, or the connection was lost.
     """
     with contextlib.ExitStack() as on_failure:
-        with session.step(NO_OP, "he"):
+        with session.step(NO_OP, HE):
             he = on_failure.enter_context(HeClient(copy_keys=copy_keys))
             session.send(he.public_key)
-        with session.step(NO_OP, "ot"), random_delta(label=False, even=even) as delta:
+        with session.step(NO_OP, OT), random_delta(label=False, even=even) as delta:
             message = session.receive(MESSAGE_BYTES)
             receiver = BaseOtReceiver(_context(session, protocol), message, base_choice_bits(delta))
             session.send(receiver.reply)
@@ -129,9 +130,9 @@ def server_set_up(session: SessionLike, protocol: str = "hybrid", *, copy_keys: 
         PeerError: the client's key or message is not valid.
         ConnectionFailedError: no message came in time, or the connection was lost.
     """
-    with session.step(NO_OP, "he"):
+    with session.step(NO_OP, HE):
         he = HeServer(session.receive(public_key_bytes(copy_keys=copy_keys)), copy_keys=copy_keys)
-    with session.step(NO_OP, "ot"):
+    with session.step(NO_OP, OT):
         sender = BaseOtSender(_context(session, protocol))
         session.send(sender.message)
         keys = sender.keys(session.receive(reply_bytes(COT_BITS)))

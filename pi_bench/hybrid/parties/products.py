@@ -23,6 +23,7 @@ from pi_bench.crypto.he import HeClient, HeServer
 from pi_bench.crypto.randomness import random_words
 from pi_bench.hybrid.exchanges import Product
 from pi_bench.hybrid.parties.prepared import PreparedProducts
+from pi_bench.hybrid.parts import HE
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.execution.shares import add_term, apply_linear, apply_local
 from pi_bench.network.program import LinearOp, Program, Weights, derived_values
@@ -95,7 +96,7 @@ class ClientProducts:
     def ask(self, exchange: Product) -> None:
         """Sends the encrypted masks of all inferences."""
         job = exchange.job
-        with self._session.step(job.op_id, "he"):
+        with self._session.step(job.op_id, HE):
             values = [known[job.source] for known in self.known]
             operand = job.operand(values)
             try:
@@ -108,7 +109,7 @@ class ClientProducts:
     def accept(self, exchange: Product) -> None:
         """Receives a product. If it is the last one of a value, the value becomes known."""
         job = exchange.job
-        with self._session.step(job.op_id, "he"):
+        with self._session.step(job.op_id, HE):
             response = self._session.receive(exchange.answer_bytes)
             job.add(self._he.decrypt(job.plan, response, self._threads), self._totals)
             self._missing.subtract(part.op_id for part in job.parts)
@@ -165,7 +166,7 @@ class ServerProducts:
     def answer(self, exchange: Product) -> None:
         """Receives encrypted masks, and sends the product less fresh shares that the server keeps."""
         job = exchange.job
-        with self._session.step(job.op_id, "he"):
+        with self._session.step(job.op_id, HE):
             upload = self._session.receive(exchange.request_bytes)
             blind = random_words(job.plan.out_shape)
             weights = self._prepared.weights_of(job)

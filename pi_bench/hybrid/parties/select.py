@@ -22,6 +22,7 @@ from pi_bench.crypto.correlated_ot import OtReceiver, OtSender
 from pi_bench.crypto.ot_extension import LABEL_BYTES
 from pi_bench.crypto.randomness import random_bits
 from pi_bench.hybrid.exchanges import Select
+from pi_bench.hybrid.parts import OT
 from pi_bench.hybrid.work_plan import GadgetJob, rows
 from pi_bench.protocol import SessionLike
 
@@ -61,7 +62,7 @@ class ClientSelect:
     def accept(cls, session: SessionLike, exchange: Select, reverse: OtSender, threads: int) -> Self:
         """Receives the server's choices."""
         job = exchange.job
-        with session.step(job.op_id, "ot"):
+        with session.step(job.op_id, OT):
             message = session.receive(exchange.answer_bytes)
             zero_labels = np.empty((job.padded_count, LABEL_BYTES), np.uint8)
             reverse.extend(message, job.padded_count, zero_labels, threads=threads)
@@ -113,7 +114,7 @@ class ServerSelect:
     @classmethod
     def send(cls, session: SessionLike, job: GadgetJob, reverse: OtReceiver, threads: int) -> Self:
         """Draws the bits pi and sends them as the choices of reverse OTs."""
-        with session.step(job.op_id, "ot"):
+        with session.step(job.op_id, OT):
             labels = np.empty((job.padded_count, LABEL_BYTES), np.uint8)
             select = cls(random_bits(job.padded_count), labels)
             packed = np.packbits(select.bits, bitorder="little")

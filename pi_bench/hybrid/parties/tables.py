@@ -30,6 +30,7 @@ from pi_bench.crypto.symmetric import LANES
 from pi_bench.hybrid.exchanges import TableChoices, TableStep, table_of
 from pi_bench.hybrid.parties.garbling import Evaluator, Garbler
 from pi_bench.hybrid.parties.material import Arena, BufferPool, Lease
+from pi_bench.hybrid.parts import OT, TABLES
 from pi_bench.hybrid.work_plan import GadgetJob, rows
 from pi_bench.protocol import Party, SessionLike
 
@@ -188,7 +189,7 @@ class ClientTables(_Tables):
     def accept_choices(self, exchange: TableChoices) -> None:
         """Receives the server's choices."""
         job, groups = exchange.job, exchange.groups
-        with self._session.step(job.op_id, "ot"):
+        with self._session.step(job.op_id, OT):
             message = self._session.receive(exchange.answer_bytes)
             if isinstance(self.reverse, CotSender):
                 postponed = self.reverse.postpone(message, exchange.ot_count)
@@ -200,7 +201,7 @@ class ClientTables(_Tables):
 
     def ask(self, step: TableStep, linear_share: np.ndarray) -> None:
         """Sends the request of a step. `linear_share` is v of the whole value, uint32."""
-        with self._session.step(step.job.op_id, "tables"):
+        with self._session.step(step.job.op_id, TABLES):
             first = self._request(step, linear_share) if step.number == 0 else []
             self._session.send(*first, *self._bundles(step, step.client_bundles))
         if step.last and not step.answer:
@@ -211,7 +212,7 @@ class ClientTables(_Tables):
         if not step.answer:
             return
         table = table_of(step.job)
-        with self._session.step(step.job.op_id, "tables"):
+        with self._session.step(step.job.op_id, TABLES):
             message = memoryview(self._session.receive(step.answer_bytes))
             if step.number == 0:
                 opening = message[: len(step.groups) * table.opening_group_bytes]
@@ -294,7 +295,7 @@ class ServerTables(_Tables):
     def send_choices(self, exchange: TableChoices) -> None:
         """Draws the masks of a slice, and sends them as choices of reverse OTs."""
         job, groups, table = exchange.job, exchange.groups, table_of(exchange.job)
-        with self._session.step(job.op_id, "ot"):
+        with self._session.step(job.op_id, OT):
             choices = fss.draw_choices(table, len(groups))
             unfinished = _Unfinished(None, choices, [choices])
             self._unfinished[job.number, groups.start] = unfinished
@@ -306,7 +307,7 @@ class ServerTables(_Tables):
 
     def answer(self, step: TableStep) -> None:
         """Receives the request of a step, and sends the answer if there is one."""
-        with self._session.step(step.job.op_id, "tables"):
+        with self._session.step(step.job.op_id, TABLES):
             message = memoryview(self._session.receive(step.request_bytes))
             opening: list[np.ndarray] = []
             if step.number == 0:
