@@ -1,0 +1,78 @@
+"""The figure of `method_frontier`: accuracy over ReLUs, and over the measured times on each link."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.resumable import Row
+from pi_bench.atomic_file import whole_file
+from pi_bench.models.reduction.frontier import on_frontier
+
+_MARKERS = "osD^vP*X<>hdp8"
+
+
+def write_figure(path: Path, rows: Sequence[Row]) -> None:
+    """Writes an SVG: one plot over ReLUs, and one each over online and total time on each link of the rows.
+
+    A network on the frontier of a plot has a filled mark.
+    """
+    import matplotlib
+
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    links = list(dict.fromkeys(row["link"] for row in rows))
+    colors = {method: f"C{index}" for index, method in enumerate(dict.fromkeys(_methods(rows)))}
+    plots = [("relu_count", links[0], "ReLUs")]
+    for name, field in (("online", "online_s"), ("total", "total_s")):
+        plots += [(field, link, f"{name} time on {link}, s") for link in links]
+    with matplotlib.rc_context({"svg.hashsalt": "method_frontier", "font.size": 8}):
+        figure, axes = pyplot.subplots(
+            -(-len(plots) // 3),
+            3,
+            figsize=(11, 3.2 * -(-len(plots) // 3)),
+            layout="constrained",
+            squeeze=False,
+        )
+        for place, (field, link, label) in zip(axes.flat, plots, strict=False):
+            _draw(place, [row for row in rows if row["link"] == link], field, colors)
+            place.set_xlabel(label)
+        for place in axes.flat[len(plots) :]:
+            place.set_axis_off()
+        for place in axes[:, 0]:
+            place.set_ylabel("test accuracy, %")
+        handles, names = axes.flat[0].get_legend_handles_labels()
+        figure.legend(handles, names, loc="outside lower center", ncols=min(len(names), 9))
+        content = io.BytesIO()
+        figure.savefig(content, format="svg", metadata={"Date": None})
+        pyplot.close(figure)
+    with whole_file(path) as file:
+        file.write(content.getvalue())
+
+
+def _methods(rows: Sequence[Row]) -> list[str]:
+    return [row["method"] for row in rows]
+
+
+def _draw(place: Any, rows: Sequence[Row], field: str, colors: dict[str, str]) -> None:
+    best = on_frontier([row[field] for row in rows], [row["test_accuracy_pct"] for row in rows])
+    line = sorted(
+        (row[field], row["test_accuracy_pct"]) for row, is_best in zip(rows, best, strict=True) if is_best
+    )
+    place.plot(*zip(*line, strict=True), color="0.6", drawstyle="steps-post", zorder=1)
+    for index, (method, color) in enumerate(colors.items()):
+        own = [(row, is_best) for row, is_best in zip(rows, best, strict=True) if row["method"] == method]
+        place.scatter(
+            [row[field] for row, _ in own],
+            [row["test_accuracy_pct"] for row, _ in own],
+            marker=_MARKERS[index % len(_MARKERS)],
+            edgecolors=color,
+            facecolors=[color if is_best else "none" for _, is_best in own],
+            label=method,
+            zorder=2,
+        )
+    place.set_xscale("log")
+    place.grid(alpha=0.3)

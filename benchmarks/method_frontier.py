@@ -1,0 +1,105 @@
+"""Methods of `pi-bench reduce` compared by measured time: one table and one figure for all their networks.
+
+``python -m benchmarks.method_frontier FOLDER SEARCH… --data fashion-mnist`` reads the folders of finished
+searches, measures every network on loopback, LAN and WAN, scores those on a frontier in fixed point and in
+private, and writes FOLDER/networks.csv and FOLDER/frontiers.svg. It prints the table as Markdown, and the
+rank correlation (Spearman) of predicted and measured times. Every row is kept in FOLDER at once, so an
+interrupted command continues. ``--runs 0`` and ``--limit 0`` measure nothing and print what is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from scipy.stats import spearmanr
+
+from benchmarks.markdown import table
+from benchmarks.method_figure import write_figure
+from benchmarks.method_rows import TIMES, accuracy_rows, networks_of, on_some_frontier, time_rows
+from benchmarks.resumable import Row
+from pi_bench.atomic_file import whole_file
+
+LINKS = ("loopback", "lan", "wan")
+
+
+def render(times: Sequence[Row], accuracies: Sequence[Row]) -> list[str]:
+    """Returns the table as lines of Markdown: one line per network, with the times on each link in ms."""
+    links = list(dict.fromkeys(row["link"] for row in times))
+    scored = {row["network"]: row for row in accuracies}
+    header = ["network", "ReLUs", "test accuracy", "integer", "private"]
+    header += [f"{time}, {link}" for link in links for time in TIMES]
+    lines = []
+    for name in dict.fromkeys(row["network"] for row in times):
+        own = {row["link"]: row for row in times if row["network"] == name}
+        first, score = next(iter(own.values())), scored.get(name, {})
+        cells = [name, f"{first['relu_count']:,}", f"{first['test_accuracy_pct']:.2f} %"]
+        cells += [_scored(score, kind) for kind in ("integer", "private")]
+        for link in links:
+            cells += [f"{1e3 * own[link][f'{time}_s']:,.1f} ms" if link in own else "-" for time in TIMES]
+        lines.append(cells)
+    return table(header, lines)
+
+
+def _scored(score: Row, kind: str) -> str:
+    if score.get(f"{kind}_accuracy_pct") is None:
+        return "-"
+    return f"{score[f'{kind}_accuracy_pct']:.2f} % of {score[f'{kind}_image_count']:,}"
+
+
+def correlations(times: Sequence[Row]) -> list[str]:
+    """Returns a line per link and time: Spearman's rank correlation of predicted with measured times."""
+    found = []
+    for link in dict.fromkeys(row["link"] for row in times):
+        own = [row for row in times if row["link"] == link]
+        for time in TIMES:
+            rank = spearmanr([row[f"predicted_{time}_s"] for row in own], [row[f"{time}_s"] for row in own])
+            found.append(f"{time} time on {link}, {len(own)} networks: {rank.statistic:.3f}")
+    return found
+
+
+def write_rows(path: Path, times: Sequence[Row], accuracies: Sequence[Row]) -> None:
+    """Writes one line per network and link as CSV, with the scores of the networks that have some."""
+    scored = {row["network"]: row for row in accuracies}
+    rows = [scored.get(row["network"], {}) | row for row in times]
+    text = io.StringIO()
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    with whole_file(path) as file:
+        file.write(text.getvalue().encode())
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measures what is missing, writes table and figure, and prints the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.method_frontier", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("searches", type=Path, nargs="+", metavar="SEARCH")
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--protocol", default="delphi")
+    parser.add_argument("--links", nargs="+", default=LINKS)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--limit", type=int, default=1000, help="test images of the integer network")
+    parser.add_argument("--private-sample", type=int, default=8, help="images that two parties answer")
+    given = parser.parse_args(arguments)
+    networks = networks_of(given.searches)
+    times = time_rows(networks, given.folder, given.links, given.protocol, given.runs)
+    if not times:
+        sys.exit(f"{given.folder} has no times of these networks: measure them with --runs 5")
+    best = on_some_frontier(times)
+    scored = accuracy_rows(
+        [network for network in networks if f"{network.method} {network.step}".strip() in best],
+        *(given.folder, given.data, given.protocol, given.limit, given.private_sample),
+    )
+    write_rows(given.folder / "networks.csv", times, scored)
+    write_figure(given.folder / "frontiers.svg", times)
+    print("\n".join([*render(times, scored), "", *correlations(times)]))
+
+
+if __name__ == "__main__":
+    main()

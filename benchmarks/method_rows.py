@@ -1,0 +1,123 @@
+"""The networks of several searches: their accuracy, and their measured and predicted times on several links.
+
+Each row is stored in the folder as soon as it is measured (`resumable`), and one for a network that a search
+has added since is measured with the next command.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from benchmarks.fidelity_networks import pi_bench
+from benchmarks.resumable import Row, resumed
+from pi_bench.models.reduction.candidate import Candidate
+from pi_bench.models.reduction.frontier import on_frontier
+from pi_bench.models.reduction.pareto_table import TABLE_FILE, read_table
+
+TIMES = ("online", "total")
+
+
+def networks_of(searches: Sequence[Path]) -> list[Candidate]:
+    """Returns the trained networks of search folders, those of one folder together, each once.
+
+    A baseline that several searches share is listed with the first one.
+    """
+    found: dict[Path, Candidate] = {}
+    for search in searches:
+        for network in read_table(search / TABLE_FILE, Path()):
+            if network.test_accuracy_pct is not None:
+                found.setdefault(Path(network.folder).resolve(), network)
+    return list(found.values())
+
+
+def time_rows(
+    networks: Sequence[Candidate], folder: Path, links: Sequence[str], protocol: str, runs: int
+) -> list[Row]:
+    """Returns one row per network and link, in seconds. `pi-bench latency` measures the missing ones."""
+    wanted = (
+        (_key(network) | {"protocol": protocol, "link": link}, partial(_times, network, protocol, link, runs))
+        for network in networks
+        for link in links
+    )
+    return resumed(folder / "times.json", wanted, measuring=runs > 0)
+
+
+def accuracy_rows(
+    networks: Sequence[Candidate], folder: Path, data: str, protocol: str, limit: int, private: int
+) -> list[Row]:
+    """Returns one row per network: accuracy of the float, the integer and the private network, in percent.
+
+    The integer network answers `limit` test images, and two parties answer `private` of them.
+    """
+
+    def wanted() -> Iterator[tuple[Row, Callable[[], Row]]]:
+        for network in networks:
+            key = _key(network) | {"data": data, "protocol": protocol, "limit": limit}
+            yield key, partial(_accuracy, network, data, protocol, limit, private)
+
+    return resumed(folder / "accuracy.json", wanted(), measuring=limit > 0)
+
+
+def on_some_frontier(rows: Sequence[Row]) -> set[str]:
+    """Returns the names of the networks on a frontier of accuracy: over ReLUs, or over a time on a link."""
+    found: set[str] = set()
+    for link in dict.fromkeys(row["link"] for row in rows):
+        own = [row for row in rows if row["link"] == link]
+        accuracies = [row["test_accuracy_pct"] for row in own]
+        for cost in ("relu_count", *(f"{time}_s" for time in TIMES)):
+            flags = on_frontier([row[cost] for row in own], accuracies)
+            found.update(row["network"] for row, best in zip(own, flags, strict=True) if best)
+    return found
+
+
+def _key(network: Candidate) -> Row:
+    return {
+        "network": f"{network.method} {network.step}".strip(),
+        "method": network.method,
+        "relu_count": network.relu_count,
+        "test_accuracy_pct": network.test_accuracy_pct,
+    }
+
+
+def _times(network: Candidate, protocol: str, link: str, runs: int) -> Row:
+    with tempfile.TemporaryDirectory() as name:
+        result = Path(name, "latency.json")
+        link_options = () if link == "loopback" else ("--link", link)
+        pi_bench(
+            *("latency", Path(network.folder, "model.pt"), "--protocol", protocol, *link_options),
+            *("--runs", runs, "--no-history", "--json", result),
+        )
+        found = json.loads(result.read_text())
+    online, offline, predicted = found["online"], found["offline"], found["prediction"]
+    measured = {"online_s": online["latency_s"]["median"], "offline_s": offline["time_s"]}
+    return {
+        **measured,
+        "total_s": sum(measured.values()),
+        "predicted_online_s": predicted["online"]["latency_s"],
+        "predicted_total_s": predicted["online"]["latency_s"] + predicted["offline"]["time_s"],
+        "online_bytes": sum(online["bytes"].values()),
+        "offline_bytes": sum(offline["bytes"].values()),
+        "runs": runs,
+        **{name: found["environment"][name] for name in ("time", "commit", "cpu_model")},
+    }
+
+
+def _accuracy(network: Candidate, data: str, protocol: str, limit: int, private: int) -> Row:
+    with tempfile.TemporaryDirectory() as name:
+        result = Path(name, "accuracy.json")
+        pi_bench(
+            *("accuracy", Path(network.folder, "model.pt"), "--data", data, "--protocol", protocol),
+            *("--limit", limit, "--private-sample", private, "--no-history", "--json", result),
+        )
+        found = json.loads(result.read_text())
+    scores = {name: found[name] for name in ("float", "integer", "private") if found[name]}
+    return {
+        f"{name}_{field}": score[field]
+        for name, score in scores.items()
+        for field in ("image_count", "accuracy_pct", "same_class_as_float_pct")
+        if field in score
+    }

@@ -1,0 +1,139 @@
+"""The comparison of methods: measured once, kept, and drawn."""
+
+import csv
+import importlib
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import method_frontier, method_rows
+from benchmarks.method_rows import on_some_frontier
+from pi_bench.models.reduction.candidate import Candidate
+from pi_bench.models.reduction.pareto_table import TABLE_FILE, write_table
+
+
+def not_again(*arguments: object) -> None:
+    raise AssertionError("a row that is there is measured again")
+
+
+@pytest.fixture
+def searches(tmp_path: Path) -> list[Path]:
+    """Two searches of networks with 8 inputs and 4 classes that share a baseline; one training diverged."""
+    torch = importlib.import_module("torch")
+    import pi_bench
+
+    torch.manual_seed(1)
+    for name, width in (("a/teacher", 32), ("a/networks/1", 16), ("b/networks/1", 8)):
+        layers = torch.nn.Linear(8, width), torch.nn.ReLU(), torch.nn.Linear(width, 4)
+        (tmp_path / name).mkdir(parents=True)
+        pi_bench.export(
+            torch.nn.Sequential(*layers), torch.zeros(1, 8), tmp_path / name / "model.pt",
+            calibration=torch.randn(64, 8),
+        )  # fmt: skip
+    tables = {
+        "a": [
+            Candidate("full", "baseline", "", 32, test_accuracy_pct=90.0, folder="teacher"),
+            Candidate("less", "snl", "pixel-16", 16, test_accuracy_pct=85.0, folder="networks/1"),
+            Candidate("lost", "snl", "pixel-4", 4, failure="training diverged", folder="networks/2"),
+        ],
+        "b": [
+            Candidate("full", "baseline", "", 32, test_accuracy_pct=90.0, folder="../a/teacher"),
+            Candidate("least", "senet", "pixel-8", 8, test_accuracy_pct=80.0, folder="networks/1"),
+        ],
+    }
+    for name, candidates in tables.items():
+        write_table(tmp_path / name / TABLE_FILE, candidates)
+    return [tmp_path / name for name in tables]
+
+
+def test_every_network_is_measured_once_and_drawn(
+    tmp_path: Path,
+    searches: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pytest.importorskip("matplotlib")
+    images = np.random.default_rng(2).normal(size=(20, 8)).clip(-2, 2).astype(np.float32)
+    np.savez(tmp_path / "data.npz", images=images, labels=np.arange(20) % 4)
+    out = tmp_path / "out"
+    command = [
+        str(out),
+        *map(str, searches),
+        "--data",
+        str(tmp_path / "data.npz"),
+        "--links",
+        "loopback",
+        "lan",
+    ]
+    method_frontier.main([*command, "--runs", "1", "--limit", "10", "--private-sample", "2"])
+    printed = capsys.readouterr().out
+    lines = printed.splitlines()
+    assert [line.split("|")[1].strip() for line in lines[2:5]] == [
+        "baseline",
+        "snl pixel-16",
+        "senet pixel-8",
+    ]
+    assert all(" % of 10 |" in line and " % of 2 |" in line for line in lines[2:5])  # all are on a frontier
+    assert len([line for line in lines if " time on " in line and "3 networks" in line]) == 4
+    with open(out / "networks.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["network"], row["link"]) for row in rows][:2] == [
+        ("baseline", "loopback"),
+        ("baseline", "lan"),
+    ]
+    assert all(
+        float(row["total_s"]) == pytest.approx(float(row["online_s"]) + float(row["offline_s"]))
+        for row in rows
+    )
+    predicted = {
+        row["link"]: float(row["predicted_online_s"]) for row in rows if row["network"] == "baseline"
+    }
+    assert predicted["lan"] > predicted["loopback"]
+    figure = ET.parse(out / "frontiers.svg").getroot()
+    assert (
+        sum(element.get("id", "").startswith("axes_") for element in figure.iter()) == 6
+    )  # 5 plots, 1 empty
+
+    monkeypatch.setattr(method_rows, "pi_bench", not_again)
+    method_frontier.main([*command, "--runs", "0", "--limit", "10"])
+    assert capsys.readouterr().out == printed
+
+
+def test_the_frontiers_are_over_relus_and_over_each_time() -> None:
+    def row(name: str, accuracy: float, relus: int, online: float, total: float, link: str = "lan") -> dict:
+        return {
+            **{"network": name, "test_accuracy_pct": accuracy, "relu_count": relus, "link": link},
+            **{"online_s": online, "total_s": total},
+        }
+
+    rows = [
+        row("fewest", 80.0, 10, 3.0, 9.0),
+        row("fastest", 80.0, 20, 1.0, 8.0),
+        row("total", 80.0, 30, 2.0, 5.0),
+        row("none", 80.0, 30, 3.0, 9.0),
+        row("on wan alone", 80.0, 40, 4.0, 10.0),
+        row("on wan alone", 80.0, 40, 0.5, 4.0, "wan"),
+    ]
+    assert on_some_frontier(rows) == {"fewest", "fastest", "total", "on wan alone"}
+
+
+def test_the_correlation_is_of_ranks() -> None:
+    rows = [
+        {
+            "link": "lan", "predicted_online_s": predicted, "online_s": measured,
+            "predicted_total_s": predicted, "total_s": -measured,
+        }
+        for predicted, measured in ((1.0, 1.0), (2.0, 10.0), (3.0, 11.0), (4.0, 1000.0))
+    ]  # fmt: skip
+    assert method_frontier.correlations(rows) == [
+        "online time on lan, 4 networks: 1.000",
+        "total time on lan, 4 networks: -1.000",
+    ]
+
+
+def test_nothing_measured_is_an_error(tmp_path: Path, searches: list[Path]) -> None:
+    command = [str(tmp_path / "out"), str(searches[0]), "--data", "digits", "--runs", "0"]
+    with pytest.raises(SystemExit, match="has no times of these networks: measure them with --runs 5"):
+        method_frontier.main(command)
