@@ -96,16 +96,14 @@ def test_budgets_are_met_from_the_relaxed_weights(searched, base):
 
 
 def test_a_relaxation_goes_to_its_budget(searched, base, tmp_path):
-    """Without a penalty, the cost goes elsewhere."""
+    """Two budgets have the same data, seed and start, so without the penalty they would have the same cost."""
     data, teacher = load_data("digits", base.input_shape, data_dir=tmp_path), searched[0] / "teacher"
     costs = ChannelCosts(PlanCosts(base, None)).of_kinds
-    found = {}
-    for weight in (0.0, 100.0):
-        settings = RelaxationSettings(epochs=8, choice_rate=0.3, cost_weight=weight)
-        place = tmp_path / str(weight)
-        options = {"teacher": teacher_of(str(teacher))}
-        result = relax_channels(base, data, settings, costs, 200.0, place, **options)
-        found[weight] = result["cost"]
+    settings = RelaxationSettings(epochs=8, choice_rate=0.3, cost_weight=100.0)
+    for budget in (128.0, 256.0):
+        place = tmp_path / str(budget)
+        result = relax_channels(base, data, settings, costs, budget, place, teacher=teacher_of(str(teacher)))
+        assert result["cost"] == pytest.approx(budget, abs=40)
         assert result["cost"] == pytest.approx(
             sum(
                 result["layers"][path][kind] * shape[0] * cost
@@ -115,7 +113,6 @@ def test_a_relaxation_goes_to_its_budget(searched, base, tmp_path):
             rel=1e-4,
         )
         assert float(rows(place / "log.csv")[-1]["cost"]) == result["cost"]
-    assert abs(found[0.0] - 200) > 40 and found[100.0] == pytest.approx(200, abs=20)
 
 
 def test_a_relaxed_network_begins_as_a_weighted_sum_and_can_be_each_kind(base):
