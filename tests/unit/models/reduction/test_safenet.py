@@ -96,7 +96,7 @@ def test_budgets_are_met_from_the_relaxed_weights(searched, base):
 
 
 def test_a_relaxation_goes_to_its_budget(searched, base, tmp_path):
-    """Two budgets have the same data, seed and start, so without the penalty they would have the same cost."""
+    """Both budgets have the same data, seed and start. Without the penalty, both costs would be the same."""
     data, teacher = load_data("digits", base.input_shape, data_dir=tmp_path), searched[0] / "teacher"
     costs = ChannelCosts(PlanCosts(base, None)).of_kinds
     settings = RelaxationSettings(epochs=8, choice_rate=0.3, cost_weight=100.0)
