@@ -32,6 +32,7 @@ from pi_bench.prediction.limits import Limits
 from pi_bench.prediction.limits_file import write_limits
 from pi_bench.primitives.built_in import UNITS
 from tests import torch_tables
+from tests.forked_starts import ForkedStarts, forked_starts
 
 gc.disable()  # until pytest_collection_finish: nothing that imports make becomes garbage
 
@@ -58,6 +59,7 @@ SLOW = {
         "unit/page/test_browser.py",
         "unit/session/test_session.py",
         "unit/test_exporting.py",
+        "unit/test_forked_starts.py",
         "unit/test_python_interface.py",
         "unit/test_pytest_plugin.py",
     ),
@@ -160,6 +162,19 @@ def pytest_runtest_setup() -> None:
     """
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forks() -> Iterator[ForkedStarts]:
+    """Starts commands and parties as forks of a process that has imported their modules."""
+    with forked_starts() as starts:
+        yield starts
+
+
+@pytest.fixture
+def new_interpreters(forks: ForkedStarts, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starts every process as a new interpreter, for tests of the start itself."""
+    monkeypatch.setattr(forks, "suspended", True)
 
 
 @pytest.fixture(scope="session", autouse=True)

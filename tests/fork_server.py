@@ -1,0 +1,138 @@
+"""Runs Python modules as ``python -m`` does, in forks of a process that has imported what they import.
+
+`tests.forked_starts` starts it by its path. Every started process is one of its own: it has the words, the
+environment, the folder and the files that it would have, and becomes a child of the process that asked.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import importlib
+import io
+import json
+import os
+import runpy
+import signal
+import socket
+import sys
+import time
+from typing import Any
+
+_HIGH = 256  # received files wait here until the low numbers are free
+_MOST_FILES = 64
+
+
+def receive(connection: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    """Returns the next request and its files. Ends the process if there is none any more."""
+    head, files, _, _ = socket.recv_fds(connection, 8, _MOST_FILES)
+    if not head:
+        sys.exit(0)
+    size = int.from_bytes(head + _exactly(connection, 8 - len(head)), "little")
+    request: dict[str, Any] = json.loads(_exactly(connection, size))
+    return request, files
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes:
+    parts = bytearray()
+    while len(parts) < size:
+        part = connection.recv(size - len(parts))
+        if not part:
+            sys.exit(0)
+        parts += part
+    return bytes(parts)
+
+
+def next_start(connection: socket.socket) -> dict[str, Any]:
+    """Answers requests, and returns one of them in the process that was forked for it.
+
+    The process is forked twice: when the one between ends, the kernel gives the other to the asking process,
+    which has declared itself the reaper of its descendants.
+    """
+    while True:
+        request, files = receive(connection)
+        between = os.fork()
+        if between:
+            for file in files:
+                os.close(file)
+            os.waitpid(between, 0)
+            continue
+        if os.fork():
+            os._exit(0)
+        reply = fcntl.fcntl(connection.detach(), fcntl.F_DUPFD, _HIGH)
+        answer = 0
+        try:
+            while os.getppid() != request["parent"]:
+                time.sleep(0.0005)
+            become(request)
+            place_files(files, request["files"])
+            answer = os.getpid()
+        finally:
+            os.write(reply, answer.to_bytes(8, "little"))
+            if not answer:
+                os._exit(1)
+        os.closerange(_HIGH, max(reply, _HIGH + len(files)) + 1)
+        return request
+
+
+def become(request: dict[str, Any]) -> None:
+    """Takes the folder, the environment, the cores and the process group of the request."""
+    os.chdir(request["folder"])
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.sched_setaffinity(0, request["cores"])
+    if request["session"]:
+        os.setsid()
+    elif request["group"] is not None:
+        os.setpgid(0, request["group"])
+
+
+def place_files(files: list[int], numbers: list[int]) -> None:
+    """Gives the files their numbers, closes every other low one, and makes the standard streams anew."""
+    waiting = [fcntl.fcntl(file, fcntl.F_DUPFD, _HIGH) for file in files]
+    os.closerange(3, _HIGH)
+    for file, number in zip(waiting, numbers, strict=True):
+        os.dup2(file, number, inheritable=True)
+    sys.stdin = sys.__stdin__ = _stream(0, sys.__stdin__)
+    sys.stdout = sys.__stdout__ = _stream(1, sys.__stdout__)
+    sys.stderr = sys.__stderr__ = _stream(2, sys.__stderr__)
+
+
+def _stream(number: int, like: Any) -> io.TextIOWrapper:
+    """Returns a stream as Python makes it at its start, with the encoding that it has chosen."""
+    writes, buffered = number > 0, not like.write_through
+    binary: Any = io.FileIO(number, "w" if writes else "r", closefd=False)
+    if not writes:
+        binary = io.BufferedReader(binary)
+    elif buffered:
+        binary = io.BufferedWriter(binary)
+    lines = buffered and (number == 2 or os.isatty(number))
+    return io.TextIOWrapper(
+        binary,
+        encoding=like.encoding,
+        errors=like.errors,
+        newline="\n",
+        line_buffering=lines,
+        write_through=not buffered,
+    )
+
+
+def main() -> None:
+    """Imports the modules of the command line, and serves the socket whose number it begins with."""
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    for name in sys.argv[2:]:
+        importlib.import_module(name)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    gc.collect()
+    gc.freeze()  # so that a collection in a fork does not copy the pages of these objects
+    request = next_start(connection)
+    gc.unfreeze()
+    if request["from_folder"]:
+        sys.path.insert(0, os.getcwd())
+    sys.argv = ["-m", *request["words"]]
+    sys.modules.pop(request["module"], None)  # it is run, as the main module
+    runpy.run_module(request["module"], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()
