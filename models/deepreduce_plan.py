@@ -65,7 +65,8 @@ def search_plan(base: Recipe, order: Sequence[int]) -> list[PlannedNetwork]:
 
     Raises:
         ModelError: `base` has already lost ReLUs, `order` does not name each stage once, or a step makes
-            the network impossible (less than one channel, an input smaller than the total stride).
+            the network impossible (less than one channel, an input smaller than the total stride, a layer
+            of polynomials that is culled).
 
     >>> from pi_bench.models import load_recipe
     >>> plan = search_plan(load_recipe("resnet18-cifar100-557056"), (1, 4, 2, 3))
@@ -92,6 +93,11 @@ def search_plan(base: Recipe, order: Sequence[int]) -> list[PlannedNetwork]:
                 rho=base.rho * rho,
                 published=None,
             )
+            for key, problem in recipe.problems():
+                raise ModelError(
+                    f"DeepReDuce cannot start from {base.name}: step {step} of iteration {iteration} makes a "
+                    f"network whose {key!r} {problem}"
+                )
             name = f"{base_name(base)}-{iteration}-{step}-{recipe.relu_count}"
             recipe = dataclasses.replace(recipe, name=name)
             plan.append(PlannedNetwork(iteration, step, parse_recipe(format_recipe(recipe), name)))

@@ -76,7 +76,8 @@ def deepreduce(
         The baseline, if it was trained here, and 5 * (D - 1) networks for D stages, diverged ones included.
 
     Raises:
-        ModelError: `base` is already reduced, or the teacher is another network.
+        ModelError: `base` is already reduced, a network of the plan is impossible, or the teacher is another
+            network.
         TrainingError: The teacher diverged, or `root` holds another search.
         OutputError: A file cannot be written.
 
@@ -93,11 +94,12 @@ def deepreduce(
     the culling order [1, 2] must name each of the stages 1 to 4 once
     """
     require_full(base)
-    if settings.order is not None:
-        search_plan(base, settings.order)  # refuses an order of other stages before anything starts
+    # Whatever order is found, its last networks are among these, and they have the fewest layers with ReLUs.
+    # So an impossible network, or an order of other stages, is refused before anything starts.
+    ends = [settings.order] if settings.order is not None else _orders_by_last_stage(base)
+    plans = [search_plan(base, order) for order in ends]
     if settings.budget is not None:
-        ends = [settings.order] if settings.order else _orders_by_last_stage(base)
-        within_budget([one for order in ends for one in search_plan(base, order)[-5:]], settings)
+        within_budget([one for plan in plans for one in plan[-5:]], settings)
     if settings.teacher is not None:
         require_full_teacher(settings.teacher, base)
     identity = {

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ..building import build
 from ..linearization.linearize import budget_folder
 from ..linearization.masked_recipe import fewest_relus, masked_recipe
 from ..recipe import Recipe
+from ..recipe_schema import parse_recipe
+from ..recipe_writing import format_recipe
 from ..training.training_files import START_FILE
 from .candidate import Candidate, candidate_of
 from .time_budgets import relu_budgets
@@ -32,6 +35,7 @@ def masked_budgets(
             channels without ReLU have no activation.
 
     Raises:
+        ModelError: Masks do not go together with other keys of `base`, or its activations cannot have them.
         UsageError: A time cannot be met or predicted.
 
     >>> from pi_bench.models import load_recipe
@@ -46,12 +50,14 @@ def masked_budgets(
     """
     full = base.relu_count
     least = fewest_relus(base, masks)
+    recipe_of = recipe_of or (lambda count: masked_recipe(base, masks, count))
+    _require_possible(recipe_of(least))
     sizes = sorted({least, *(full * part // _SIZE_COUNT for part in range(1, _SIZE_COUNT))} - {0})
     return relu_budgets(
         settings.budgets,
         base,
         [size for size in sizes if size >= least],
-        recipe_of or (lambda count: masked_recipe(base, masks, count)),
+        recipe_of,
         settings.objective,
         say,
     )
@@ -97,3 +103,8 @@ def finetuned(
         candidate_of(method, f"{recipe.masks}-{budget}", recipe, outcomes[str(budget)], trainings.root)
         for budget, recipe in recipes.items()
     ]
+
+
+def _require_possible(recipe: Recipe) -> None:
+    """Checks before any training that the recipe of a masked network can be written and built."""
+    build(parse_recipe(format_recipe(recipe), recipe.name), "meta")
