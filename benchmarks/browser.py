@@ -51,7 +51,7 @@ class Browser:
 
     def value_of(self, expression: str, address: str, patience_s: float) -> Any:
         """Opens a page, and returns the value of a script's expression once it is not null."""
-        return self._value(self._open(address), expression, patience_s)
+        return self.opened(address).value(expression, patience_s)
 
     def picture(
         self, address: str, ready: str, width: int, height: int, *, media: str, scheme: str, patience_s: float
@@ -64,32 +64,29 @@ class Browser:
             media: "screen" or "print".
             scheme: "light" or "dark".
         """
-        session = self._open("about:blank")
+        page = self.opened("about:blank")
         feature = {"name": "prefers-color-scheme", "value": scheme}
-        self._ask("Emulation.setEmulatedMedia", {"media": media, "features": [feature]}, session)
+        page.ask("Emulation.setEmulatedMedia", {"media": media, "features": [feature]})
         window = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-        self._ask("Emulation.setDeviceMetricsOverride", window, session)
-        self._ask("Page.navigate", {"url": address}, session)
-        self._value(session, ready, patience_s)
+        page.ask("Emulation.setDeviceMetricsOverride", window)
+        page.ask("Page.navigate", {"url": address})
+        page.value(ready, patience_s)
         clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
         asked = {"format": "webp", "quality": 80, "captureBeyondViewport": True, "clip": clip}
-        return base64.b64decode(self._ask("Page.captureScreenshot", asked, session)["data"])
+        return base64.b64decode(page.ask("Page.captureScreenshot", asked)["data"])
 
-    def _open(self, address: str) -> str:
-        target = self._ask("Target.createTarget", {"url": address})["targetId"]
-        session: str = self._ask("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
-        return session
+    def opened(self, address: str) -> Page:
+        """Opens a page in a tab of its own."""
+        target = self.ask("Target.createTarget", {"url": address})["targetId"]
+        session = self.ask("Target.attachToTarget", {"targetId": target, "flatten": True})["sessionId"]
+        return Page(self, session)
 
-    def _value(self, session: str, expression: str, patience_s: float) -> Any:
-        until = time.monotonic() + patience_s
-        while time.monotonic() < until:
-            found = self._ask("Runtime.evaluate", {"expression": expression}, session)["result"].get("value")
-            if found is not None:
-                return found
-            time.sleep(0.1)
-        raise TimeoutError(f"{expression} has no value within {patience_s:g} s")
+    def ask(self, method: str, params: dict[str, Any], session: str | None = None) -> dict[str, Any]:
+        """Sends a command of the Chrome DevTools Protocol, and returns its result.
 
-    def _ask(self, method: str, params: dict[str, Any], session: str | None = None) -> dict[str, Any]:
+        Raises:
+            RuntimeError: The browser refuses the command, or has ended.
+        """
         number = next(self._numbers)
         message = {"id": number, "method": method, "params": params}
         if session is not None:
@@ -98,6 +95,8 @@ class Browser:
         while True:  # events, which nobody asked for, come between answers
             answer = self._next()
             if answer.get("id") == number:
+                if "error" in answer:
+                    raise RuntimeError(f"{method}: {answer['error']['message']}")
                 result: dict[str, Any] = answer["result"]
                 return result
 
@@ -110,3 +109,40 @@ class Browser:
         first, _, self._arrived = self._arrived.partition(_END)
         found: dict[str, Any] = json.loads(first)
         return found
+
+
+class Page:
+    """An open page of a `Browser`."""
+
+    def __init__(self, browser: Browser, session: str) -> None:
+        self._browser, self._session = browser, session
+
+    def ask(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Sends a command about this page, as `Browser.ask` does."""
+        return self._browser.ask(method, params or {}, self._session)
+
+    def run(self, expression: str) -> Any:
+        """Evaluates a script's expression once, waits if it is a promise, and returns the value.
+
+        Raises:
+            RuntimeError: The script fails.
+        """
+        options = {"expression": expression, "awaitPromise": True, "returnByValue": True}
+        found = self.ask("Runtime.evaluate", options)
+        if "exceptionDetails" in found:
+            raise RuntimeError(found["result"].get("description") or found["exceptionDetails"]["text"])
+        return found["result"].get("value")
+
+    def value(self, expression: str, patience_s: float) -> Any:
+        """Returns the value of an expression once it is not null.
+
+        Raises:
+            TimeoutError: It still is after `patience_s`.
+        """
+        until = time.monotonic() + patience_s
+        while time.monotonic() < until:
+            found = self.ask("Runtime.evaluate", {"expression": expression})["result"].get("value")
+            if found is not None:
+                return found
+            time.sleep(0.1)
+        raise TimeoutError(f"{expression} has no value within {patience_s:g} s")

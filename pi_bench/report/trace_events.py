@@ -65,9 +65,8 @@ def trace_document(
     events = list(_names(f"server, its clock within {seconds(clock.uncertainty_ns / 1e9)} of the client's"))
     for (party, phase), timeline in found.items():
         events += _Lane(party, names, microseconds).events(phase, timeline)
-    for phase in PHASES:
-        sides = found[Party.CLIENT, phase], found[Party.SERVER, phase]
-        events += _arrows(phase, *sides, microseconds)
+    sent = [pair for phase in PHASES for pair in messages(*(found[party, phase] for party in _PROCESSES))]
+    events += _arrows(sent, microseconds)
     return {
         "traceEvents": events,
         "displayTimeUnit": "ms",
@@ -198,16 +197,20 @@ class _Lane:
 
 
 def _arrows(
-    phase: Phase, client: PhaseTimeline, server: PhaseTimeline, microseconds: Callable[[int], float]
+    found: Iterable[tuple[Party, Interval, Interval]], microseconds: Callable[[int], float]
 ) -> Iterable[Event]:
-    """Yields both ends of each arrow: where the sending begins, and just before the receiving ends.
+    """Yields both ends of each arrow: just after the sending begins, and just before the receiving ends.
 
-    A viewer takes an end for that of the event that is open at this time, and at its end it is not.
+    A viewer takes an end for that of the event that is open at this time. Where one event ends and another
+    begins, Perfetto takes the second one, and chrome://tracing the first one. Perfetto drops arrows whose id
+    is not a number.
     """
-    for number, (sender, sent, received) in enumerate(messages(client, server)):
+    tick_us = TICK_NS / 1000
+    for number, (sender, sent, received) in enumerate(found, 1):
         receiver = Party.SERVER if sender is Party.CLIENT else Party.CLIENT
-        own = {"tid": _LANE, "name": "message", "cat": "message", "id": f"{phase}-{number}"}
-        begins, ends = microseconds(sent.start_ns), microseconds(received.end_ns)
-        last = max(microseconds(received.start_ns), ends - TICK_NS / 1000)
-        yield {**own, "ph": "s", "pid": _PROCESSES[sender], "ts": begins}
+        own = {"tid": _LANE, "name": "message", "cat": "message", "id": number}
+        begins, ends = microseconds(sent.start_ns), microseconds(sent.end_ns)
+        first = min(begins + tick_us, max(begins, ends - tick_us))
+        last = max(microseconds(received.start_ns), microseconds(received.end_ns) - tick_us)
+        yield {**own, "ph": "s", "pid": _PROCESSES[sender], "ts": first}
         yield {**own, "ph": "f", "bp": "e", "pid": _PROCESSES[receiver], "ts": last}
