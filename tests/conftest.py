@@ -56,6 +56,7 @@ SLOW = {
         "unit/benchmarks",
         "unit/crypto/test_secret.py",
         "unit/network/program/test_program_bounds.py",
+        "unit/page/test_accessibility.py",
         "unit/page/test_browser.py",
         "unit/session/test_session.py",
         "unit/test_exporting.py",

@@ -30,7 +30,11 @@
     const box = document.getElementById(name).querySelector(".drawing");
     const theme = dark.matches ? "dark" : "light";
     const config = styleFor(box);
-    await vegaEmbed(box, shortened(plots[name], config), {
+    // Vega gives its own role to the element that it draws in. A screen reader reads the words of the box and the
+    // table, not hundreds of marks one by one.
+    const marks = box.appendChild(document.createElement("div"));
+    marks.ariaHidden = "true";
+    await vegaEmbed(marks, shortened(plots[name], config), {
       mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false,
       config, tooltip: { theme },
     });
