@@ -12,9 +12,6 @@ MAX_TIME_S = 120.0
 POLL_S = 1e-3
 """Seconds for which a party that waits polls before it sleeps: longer than most waits within an inference."""
 
-WEIGHT_CACHE_MB = 1000
-"""Memory that a server may use for transformed weights."""
-
 ROUNDS = 10
 """Rounds of a comparison, each with new processes."""
 

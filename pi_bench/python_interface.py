@@ -25,6 +25,7 @@ from pi_bench.launch import placement
 from pi_bench.launch.cached_costs import machine_costs
 from pi_bench.launch.cached_limits import machine_limits
 from pi_bench.launch.model import load
+from pi_bench.launch.weight_cache import weight_cache_bytes
 from pi_bench.measurement_options.option import declarations
 from pi_bench.measurement_options.table import MeasurementOptions
 from pi_bench.metrics.machine_use import MachineWatch
@@ -271,11 +272,12 @@ def _task(
     if measuring.threads is not None and measuring.threads < 1:
         raise UsageError(f"threads {measuring.threads}: a number from 1 on is needed")
     place = placement.place(measuring.threads)
+    asked_mb = measuring.weight_cache_mb
     configured = info.configure(
         mode,
         dict(options or {}),
         threads=place.threads,
-        weight_cache_bytes=1_000_000 * measuring.weight_cache_mb,
+        weight_cache_bytes=weight_cache_bytes(None if asked_mb is None else 1_000_000 * asked_mb),
         ahead=measuring.ahead,
     )
     return Task(model=path, info=info, options=configured, place=place, measuring=measuring, **others)

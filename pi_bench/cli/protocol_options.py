@@ -89,10 +89,12 @@ def protocol_of(parsed: argparse.Namespace, threads: int = 1) -> tuple[ProtocolI
     >>> options.threads
     2
     """
+    from pi_bench.launch.weight_cache import weight_cache_bytes
     from pi_bench.registry import default_protocol, find_protocol
 
     info = default_protocol() if parsed.protocol is None else find_protocol(parsed.protocol)
-    cache_bytes = 1_000_000 * getattr(parsed, "weight_cache", 0)
+    asked_mb = getattr(parsed, "weight_cache", 0)
+    cache_bytes = weight_cache_bytes(None if asked_mb is None else 1_000_000 * asked_mb)
     given = given_options(parsed)
     ahead = getattr(parsed, "ahead", 1)
     return info, info.configure(

@@ -10,6 +10,7 @@ Processes:
     control                              the pipe between launcher and party
     requests, party_records              its messages: requests to a party, and figures of a party
     placement                            threads and cores of each party
+    weight_cache                         the memory that a server may spend on transformed weights
 
 A measurement:
     measurement, inputs, model           its options and results, its input, and its network

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from pi_bench.launch.fusion_costs import costs_on
 from pi_bench.launch.model import LoadedModel
+from pi_bench.launch.weight_cache import weight_cache_bytes
 from pi_bench.network.clamps import upper_relu_count, with_relus
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.fusion import fuse_linear
@@ -67,6 +68,8 @@ def alternatives(
 ) -> list[Alternative]:
     """Predicts each alternative alone, with all other settings unchanged.
 
+    A weight cache that is larger than this machine allows is no alternative.
+
     ```python
     from pi_bench.costs import Costs
     from pi_bench.registry import default_protocol
@@ -104,7 +107,10 @@ def alternatives(
             run = predict_run(info.script(other, options), setting)
             kind, change = AlternativeKind.RELU_FOR_RELU6, "ReLU in place of ReLU6"
             found.append(Alternative(kind, change, run, other.truncation_count, (Purpose.RELU,)))
+    most_bytes = max(options.weight_cache_bytes, weight_cache_bytes(None))
     for offered in info.alternatives(program, options):
+        if offered.options.weight_cache_bytes > most_bytes:
+            continue
         run = predict_run(info.script(program, offered.options), setting)
         kind = AlternativeKind.PROTOCOL_OPTION
         found.append(Alternative(kind, offered.change, run, program.truncation_count, offered.helps))

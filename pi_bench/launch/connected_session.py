@@ -132,6 +132,7 @@ class ConnectedSession(RunningSession):
         return Measurement(
             start_s=start_s,
             prepare_s=self._contact.server["prepare_s"],
+            weight_cache_bytes=self._contact.server["weight_cache_bytes"],
             set_up_s=set_up.set_up_s,
             handshake_s=set_up.handshake_s,
             client_set_up=set_up.record,

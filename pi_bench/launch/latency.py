@@ -171,6 +171,7 @@ def _start(
     return Measurement(
         start_s=time.perf_counter() - started - server.prepare_s,
         prepare_s=server.prepare_s,
+        weight_cache_bytes=server.weight_cache_bytes,
         set_up_s=set_up.set_up_s,
         handshake_s=set_up.handshake_s,
         client_set_up=set_up.record,

@@ -101,6 +101,7 @@ class Measurement:
 
     start_s: float  # from spawning both parties until the client is set up, without `prepare_s`
     prepare_s: float  # the server's work that serves all its clients
+    weight_cache_bytes: int  # the bound that the server has
     set_up_s: float  # connection, handshake, keys and base OTs
     handshake_s: float
     client_set_up: PhaseRecord

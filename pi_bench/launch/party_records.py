@@ -16,14 +16,16 @@ class Listening(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         prepare_s: the seconds of the work that serves all clients.
+        weight_cache_bytes: the bound on the server's cache of transformed weights.
 
-    >>> Listening(host="127.0.0.1", port=7000, prepare_s=0.5).port
+    >>> Listening(host="127.0.0.1", port=7000, prepare_s=0.5, weight_cache_bytes=0).port
     7000
     """
 
     host: str
     port: int
     prepare_s: float
+    weight_cache_bytes: int
 
 
 class SetUpRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,8 +98,8 @@ class ClientRun(msgspec.Struct, frozen=True, kw_only=True):
 def fields_of(record: msgspec.Struct) -> dict[str, Any]:
     """Returns the fields of a message of the control pipe, as JSON values.
 
-    >>> fields_of(Listening(host="127.0.0.1", port=7000, prepare_s=0.5))
-    {'host': '127.0.0.1', 'port': 7000, 'prepare_s': 0.5}
+    >>> fields_of(Listening(host="127.0.0.1", port=7000, prepare_s=0.5, weight_cache_bytes=0))
+    {'host': '127.0.0.1', 'port': 7000, 'prepare_s': 0.5, 'weight_cache_bytes': 0}
     """
     fields: dict[str, Any] = msgspec.to_builtins(record)
     return fields

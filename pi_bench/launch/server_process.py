@@ -17,9 +17,8 @@ from pi_bench.launch.control import ControlClosedError, ControlPipe
 from pi_bench.launch.party_records import Listening, ServerPhase, fields_of
 from pi_bench.launch.requests import ServeRequest
 from pi_bench.launch.server import Server, ServerReport
-from pi_bench.metrics.resources import available_memory_bytes
+from pi_bench.launch.weight_cache import weight_cache_bytes
 from pi_bench.network.program.codec import program_from_bytes
-from pi_bench.protocol import ProtocolOptions
 from pi_bench.registry import find_protocol
 from pi_bench.session import Phase
 
@@ -48,12 +47,14 @@ def party(control: ControlPipe) -> None:
     """
     _, fields, arrays = control.receive()
     request = ServeRequest.from_fields(fields)
+    bound_bytes = weight_cache_bytes(request.options.weight_cache_bytes)
+    options = replace(request.options, weight_cache_bytes=bound_bytes)
     started = time.perf_counter()
     server = Server(
         program_from_bytes(arrays[_PROGRAM].tobytes()),
         {name.removeprefix("w:"): array for name, array in arrays.items() if name.startswith("w:")},
         find_protocol(request.protocol),
-        _within_memory(request.options),
+        options,
         timeout_s=request.timeout_s,
         idle_timeout_s=request.idle_timeout_s,
         poll_s=request.poll_s,
@@ -63,7 +64,9 @@ def party(control: ControlPipe) -> None:
     prepare_s = time.perf_counter() - started
     with listen(Address(request.host, request.port)) as listener:
         bound = local_address(listener)
-        listening = Listening(host=bound.host, port=bound.port, prepare_s=prepare_s)
+        listening = Listening(
+            host=bound.host, port=bound.port, prepare_s=prepare_s, weight_cache_bytes=bound_bytes
+        )
         control.send("listening", fields_of(listening))
         if request.measuring:
             connection, _ = accept(listener, request.timeout_s)
@@ -72,14 +75,6 @@ def party(control: ControlPipe) -> None:
         while True:
             connection, peer = accept(listener)
             _serve_one(server, control, connection, str(peer))
-
-
-def _within_memory(options: ProtocolOptions) -> ProtocolOptions:
-    """Limits the weights in a faster form to a quarter of the memory that is free at the start."""
-    available = available_memory_bytes()
-    if available is None:
-        return options
-    return replace(options, weight_cache_bytes=min(options.weight_cache_bytes, available // 4))
 
 
 def _serve_one(server: Server, control: ControlPipe, connection: object, peer: str) -> None:

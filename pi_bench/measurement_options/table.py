@@ -99,8 +99,8 @@ class MeasurementOptions(StoppingOptions, FixedPointOptions):
         metavar="N",
         help="computing threads per party ({default})",
     )
-    weight_cache_mb: int = option(
-        defaults.WEIGHT_CACHE_MB,
+    weight_cache_mb: int | None = option(
+        None,
         "--weight-cache",
         group="measuring",
         commands=dict.fromkeys(("latency", "compare", "inspect", "serve"), ""),
@@ -108,8 +108,8 @@ class MeasurementOptions(StoppingOptions, FixedPointOptions):
         type=values.count,
         metavar="MB",
         help="memory that the server may use for weights in the form that the offline phase needs, at most a "
-        "quarter of the memory that is free when it starts; weights that do not fit are transformed again "
-        f"for every inference (default {defaults.WEIGHT_CACHE_MB})",
+        "quarter of the memory that is available when it starts; weights that do not fit are transformed "
+        "again for every inference (default: as much as all weights need, within that quarter)",
     )
     timeout_s: float = option(
         defaults.TIMEOUT_S,

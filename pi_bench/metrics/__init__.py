@@ -13,4 +13,6 @@ Primitives:
 
 The machine:
     environment, processor_quota         hardware and software; the part of a processor that is granted
+    available_memory                     the memory that a process can still take
+    control_groups                       the folders of control groups, which both of these read
 """

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
+
+from pi_bench.metrics.control_groups import control_group_folders
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +36,12 @@ def read_quota(proc: Path, sys: Path) -> Quota:
     """
     cores: float | None = None
     wait_s = 0.0
-    for folder in _folders(proc, sys):
+    for folder in control_group_folders(proc, sys, "cpu"):
         for found in (_cores_v2(folder), _cores_v1(folder)):
             if found is not None:
                 cores = found if cores is None else min(cores, found)
         wait_s = max(wait_s, _wait_s(folder))
     return Quota(cores, wait_s)
-
-
-def _folders(proc: Path, sys: Path) -> Iterator[Path]:
-    """Yields the folders of this process's control groups. A container may see its own as the root."""
-    lines: list[str] = []
-    with contextlib.suppress(OSError):
-        lines = (proc / "self" / "cgroup").read_text().splitlines()
-    for line in lines:
-        _, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        root = sys / "fs" / "cgroup" / controllers
-        group = PurePosixPath(path.lstrip("/"))
-        for part in (group, *group.parents):
-            yield root / part
 
 
 def _cores_v2(folder: Path) -> float | None:

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 _STATUS = Path("/proc/self/status")
-_MEMORY = Path("/proc/meminfo")
 _CLEAR = Path("/proc/self/clear_refs")
 _RESET_PEAK = "5"  # proc(5): resets the high-water mark of resident memory
 
@@ -44,22 +43,6 @@ class PeakMemoryMeter:
             except OSError:
                 self.by_phase = False
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def available_memory_bytes() -> int | None:
-    """Returns the memory that a process can still take without swapping, or None if the system does not tell.
-
-    >>> available = available_memory_bytes()
-    >>> available is None or available > 0
-    True
-    """
-    try:
-        for line in _MEMORY.read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return None
 
 
 def cpu_time_s() -> float:

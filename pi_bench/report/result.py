@@ -61,7 +61,7 @@ def build_result(
         secure=info.secure,
         mode=options.protocol.mode,
         options=dict(options.protocol.values),
-        weight_cache_bytes=options.protocol.weight_cache_bytes,
+        weight_cache_bytes=measurement.weight_cache_bytes,
         runs=len(runs),
         requested_runs=options.stopping.runs,
         interrupted=_ended_early(measurement) and options.stopping.wants_more(len(runs)),

@@ -53,6 +53,11 @@ def test_both_parties_log_their_phases(model_file: Path) -> None:
         )
         phases = [said.split(" of ")[0] for logger, said in own if logger == "pi_bench.session.session"]
         assert phases == ["set_up", "offline", "online"]
+    said = [message for process, _, message in lines if process == "server"]
+    assert any(
+        re.fullmatch(r"weight cache: holds [\d.]+ of [\d.]+ MB, at most [\d.]+ MB", message)
+        for message in said
+    )
     said = [message for process, _, message in lines if process == "command"]
     assert any(re.fullmatch(r"run: offline .* s, online .* s, verified", message) for message in said)
     assert not any("bytes" in message and "step" in message for _, _, message in lines)

@@ -8,6 +8,7 @@ alone.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import Self
 
@@ -22,6 +23,8 @@ from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.execution.prepared_linear import PreparedLinear
 from pi_bench.network.program import Program, Weights
 from pi_bench.protocol import ProtocolOptions
+
+_log = logging.getLogger(__name__)
 
 
 class PreparedProducts:
@@ -45,6 +48,11 @@ class PreparedProducts:
             job.number: transform_weights(job.plan, self._dense(job), threads) for job in jobs
         }
         self.cached_bytes = sum(transformed_bytes(job.plan) for job in jobs)
+        needed_bytes = sum(transformed_bytes(job.plan) for job in plan.products)
+        _log.info(
+            "weight cache: holds %.1f of %.1f MB, at most %.1f MB",
+            *(size / 1e6 for size in (self.cached_bytes, needed_bytes, cache_bytes)),
+        )
 
     def weights_of(self, job: ProductJob) -> np.ndarray | TransformedWeights:
         """Returns the weights of a product for `HeServer.respond`."""

@@ -10,6 +10,7 @@ import pytest
 from pi_bench.channel.link import Link
 from pi_bench.costs import Costs
 from pi_bench.hybrid.fixed_steps import FIXED_UNITS
+from pi_bench.launch import weight_cache
 from pi_bench.launch.alternatives import Alternative, AlternativeKind, alternatives
 from pi_bench.launch.model import LoadedModel
 from pi_bench.network.clamps import with_relus
@@ -152,6 +153,15 @@ def test_weights_that_do_not_fit_the_cache_are_told(tiny_graph: Graph) -> None:
     assert "`--weight-cache" in fields.offline.lines[0]
     cached = explained(model_of(tiny_graph), setting)
     assert not any("--weight-cache" in line for line in cached.offline.lines)
+
+
+def test_no_weight_cache_is_named_that_the_memory_does_not_allow(
+    tiny_graph: Graph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weight_cache, "available_memory_bytes", lambda: 4_000)
+    setting = Setting(costs(transform=1e-3, transform_of_runs=1e-3))
+    fields = explained(model_of(tiny_graph), setting, ProtocolOptions("windowed", weight_cache_bytes=0))
+    assert not any("--weight-cache" in row.change for row in fields.alternatives)
 
 
 def test_a_narrow_link_calls_for_chunks_of_labels(tiny_graph: Graph) -> None:
