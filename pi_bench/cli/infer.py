@@ -49,13 +49,6 @@ def add_parser(subparsers: Any) -> None:
     requirements = parser.add_argument_group("requirements on the server (default: none)")
     requirements.add_argument("--protocol", help="fail unless the server runs this protocol")
     requirements.add_argument("--mode", help="fail unless the server runs this mode")
-    requirements.add_argument(
-        "--max-ahead",
-        type=arguments.positive_int,
-        metavar="N",
-        help="fail if the server prepares more than N inferences per offline phase; this command uses one, "
-        "but computes and keeps all of them",
-    )
     measuring_options.add_options(requirements, "infer", "requirements")
     measuring_options.add_options(parser, "infer", "measuring")
     parser.set_defaults(run=run)

@@ -62,8 +62,8 @@ def require_one_machine(parsed: argparse.Namespace) -> None:
     connected_only = [each for each in measuring_options.given_options(parsed) if each.connected_only]
     if parsed.expect_logits is not None or connected_only:
         raise UsageError(
-            "--expect-logits, --logits-tolerance and --insecure-verify go with --connect; without it every "
-            "run is verified"
+            "--expect-logits, --logits-tolerance, --insecure-verify and --max-ahead go with --connect; "
+            "without it every run is verified, and --ahead is the number of this command"
         )
 
 

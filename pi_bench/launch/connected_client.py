@@ -57,7 +57,9 @@ def _measure(control: ControlPipe, request: ConnectRequest, address: Address) ->
     started = time.perf_counter()
     client = Client.connect(
         address,
-        ClientRequirements(request.expect_protocol, request.expect_mode, request.expect_digest),
+        ClientRequirements(
+            request.expect_protocol, request.expect_mode, request.expect_digest, request.max_ahead
+        ),
         threads=request.threads,
         timeout_s=request.timeout_s,
         waiting=lambda: control.send("contact", {"busy": True}),

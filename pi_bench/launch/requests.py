@@ -68,6 +68,7 @@ class ConnectRequest:
     Attributes:
         other_machine: connects to a server that this launcher has not started.
         insecure_verify: asks that server for its shares.
+        max_ahead: the most inferences per offline phase that the client accepts; None for any number.
 
     >>> request = ConnectRequest(
     ...     host="127.0.0.1", port=7000, expect_digest=None, threads=1, timeout_s=120.0, poll_s=0.0, link=None
@@ -87,6 +88,7 @@ class ConnectRequest:
     expect_mode: str | None = None
     other_machine: bool = False
     insecure_verify: bool = False
+    max_ahead: int | None = None
 
     def as_fields(self) -> dict[str, Any]:
         """Returns the fields of the message, as JSON values."""

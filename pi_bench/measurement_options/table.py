@@ -155,6 +155,21 @@ class MeasurementOptions(StoppingOptions, FixedPointOptions):
         help="fail unless the public program has this digest, which `pi-bench inspect` prints; 16 digits or "
         "more are enough",
     )
+    max_ahead: int | None = option(
+        None,
+        "--max-ahead",
+        group="requirements",
+        commands={
+            "latency": "a server elsewhere, with --connect",
+            "infer": "the server; this command uses one of them",
+        },
+        repeated=False,
+        connected_only=True,
+        type=values.positive_int,
+        metavar="N",
+        help="most inferences per offline phase, all of which this machine computes and keeps, that are "
+        "accepted from {default}",
+    )
     explain: bool = option(
         False,
         "--explain",

@@ -134,6 +134,7 @@ class ConnectedMeasurement:
             expect_mode=task.mode,
             other_machine=True,
             insecure_verify=asked.insecure_verify,
+            max_ahead=asked.max_ahead,
         )
         place = Placement(task.threads, (), ())
         session = ConnectedSession(

@@ -44,7 +44,7 @@ PLANS = {"protocol_he_plan": "bytes", "protocol_ot": "ferret"}
 """Values of the options of protocols that are no numbers."""
 
 GIVEN_ANEW = {"input", "costs", "measure_costs", "expect_digest"} | {
-    *("connect", "expect_logits", "logits_tolerance", "insecure_verify", "trace"),
+    *("connect", "expect_logits", "logits_tolerance", "insecure_verify", "trace", "max_ahead"),
 }
 """Options that name files or the server of the first measurement, or check it; docs/measuring.md says so."""
 

@@ -177,6 +177,16 @@ def test_shares_verify_a_run_only_where_both_parties_say_insecure(
     assert "only if it was started with --insecure-verify too" in error_of(run)
 
 
+def test_a_client_that_measures_bounds_the_inferences_of_an_offline_phase(
+    serving: Callable[..., Serving], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = serving("--measure", "--protocol", "ideal", "--ahead", "3")
+    assert main(command(server.address, "--runs", "1", "--max-ahead", "3")[3:]) == 0
+    assert main(command(server.address, "--runs", "1", "--max-ahead", "2")[3:]) == 6
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("error: "))
+    assert "prepares 3 inferences per offline phase (--ahead), and the client accepts at most 2" in line
+
+
 def test_what_does_not_fit_is_one_line(
     serving: Callable[..., Serving],
     model_file: Path,
