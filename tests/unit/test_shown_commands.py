@@ -12,6 +12,7 @@ import pytest
 from pi_bench.cli.parser import make_parser
 from tests.shown_commands.collection import DOCUMENTS, ROOT, all_commands, blocks, commands
 from tests.shown_commands.exceptions import EXCEPTIONS, exception_of
+from tests.shown_commands.runs import is_verdict
 
 COMMANDS = all_commands()
 RUN = [each for each in COMMANDS if exception_of(each.shown) is None]
@@ -66,3 +67,11 @@ def test_a_substitution_that_fits_no_command_is_an_error() -> None:
 
 def test_output_in_a_console_block_is_no_command() -> None:
     assert [each.shown for each in commands("page.md", "```console\n$ run a\nmake of it\n```\n")] == ["run a"]
+
+
+def test_a_verdict_of_regress_is_no_failure() -> None:
+    regress = "pi-bench regress --baseline release-1"
+    assert is_verdict(regress, 10, "error: run is undecided")
+    assert not is_verdict(regress, 10, "error: the runs cannot be judged: they differ in link")
+    assert not is_verdict(regress, 2, "error: there is no run release-1")
+    assert not is_verdict("pi-bench compare a.pt b.pt", 10, "error: b.pt is undecided")
