@@ -13,12 +13,14 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 
+from pi_bench.crypto import base_ot
 from pi_bench.errors import ConnectionFailedError
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.fusion import fuse_keeping
@@ -117,6 +119,39 @@ def run_protocol(
     if not isinstance(options, ProtocolOptions):
         options = info.configure(options)
     return run_in_memory(info, program, weights, inputs, options, binding=BINDING, change=change)
+
+
+_scalars: dict[tuple[str, int], bytes] = {}
+_random_scalar = base_ot._random_scalar
+_products = {
+    name: functools.cache(getattr(base_ot.sodium, name))
+    for name in (
+        "crypto_scalarmult_ed25519_noclamp",
+        "crypto_scalarmult_ed25519_base_noclamp",
+        "crypto_core_ed25519_is_valid_point",
+    )
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kept_points() -> Iterator[None]:
+    """Lets the base OTs of all sessions draw the same scalars, so that each product of a point is made once.
+
+    Each session runs its base OTs whole, with choice bits, messages and keys of its own. A scalar times a
+    point is the same every time. tests/unit/crypto/test_base_ot.py and tests/cli draw fresh scalars.
+    """
+    drawn = threading.local()
+
+    def random_scalar() -> bytes:
+        drawn.count = getattr(drawn, "count", 0) + 1
+        party, _, _ = threading.current_thread().name.partition("_")  # each has a thread per session
+        return _scalars.setdefault((party, drawn.count), _random_scalar())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base_ot, "_random_scalar", random_scalar)
+        for name, product in _products.items():
+            patch.setattr(base_ot.sodium, name, product)
+        yield
 
 
 @pytest.fixture(scope="session")
