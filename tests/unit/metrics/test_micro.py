@@ -3,12 +3,13 @@ import json
 import jsonschema
 import pytest
 
+from pi_bench.crypto.he import LinearShape
 from pi_bench.metrics import measured_limits as limits_module
 from pi_bench.metrics.environment import describe_environment
 from pi_bench.metrics.measured_limits import MachineLimits
 from pi_bench.metrics.micro import run_micro
 from pi_bench.metrics.timing import sample
-from pi_bench.primitives import CaseSettings, MinimalWork
+from pi_bench.primitives import CaseSettings, MinimalWork, he
 from pi_bench.primitives.built_in import BUILT_IN
 from pi_bench.primitives.loopback import Echo, FrameEcho
 from pi_bench.primitives.primitive import families_of
@@ -34,9 +35,19 @@ def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(limits_module, name, value)
 
 
+@pytest.fixture(autouse=True)
+def small_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layers of few products, whose plans join answers, copy inputs as well, or do neither."""
+    layers = {
+        "conv3x3 64, 4x4": LinearShape("w", (1, 64, 4, 4), (1, 64, 4, 4), (3, 3), (1, 1), (1, 1, 1, 1)),
+        "conv3x3 8, 32x32": LinearShape("w", (1, 8, 32, 32), (1, 8, 32, 32), (3, 3), (1, 1), (1, 1, 1, 1)),
+    }
+    monkeypatch.setattr(he, "_LAYERS", layers)
+
+
 @pytest.mark.parametrize(
     "name",
-    # Layers of homomorphic encryption take two thirds of this file's time.
+    # Homomorphic encryption takes half of this file's time.
     [pytest.param(name, marks=pytest.mark.exhaustive if name == "he" else ()) for name in FAMILIES],
 )
 def test_every_family_gives_a_valid_result(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,6 +63,21 @@ def test_every_family_gives_a_valid_result(name: str, monkeypatch: pytest.Monkey
         assert row["threads"] in measured  # held against the same number of threads
     text = render_micro(document)
     assert all(f"  {row['case']}  " in text for row in result["results"])
+
+
+def test_layers_are_timed_at_every_step() -> None:
+    """Answers are joined and inputs copied in the plans where either is worthwhile."""
+    steps: dict[str, set[str]] = {}
+    for case in he.cases(TINY):
+        step, _, layer = case.name.partition(" conv3x3 ")
+        steps.setdefault(layer, set()).add(step)
+    always = {"encrypt", "prepare", "respond", "respond, prepared", "decrypt"}
+    assert steps == {
+        "64, 4x4": always | {"join", "load and copy"},
+        "64, 4x4, few bytes": always | {"join", "load and copy"},
+        "8, 32x32": always,
+        "8, 32x32, few bytes": always | {"join"},
+    }
 
 
 @pytest.mark.parametrize("name", ["garble", "evaluate", "relu", "truncate", "cot", "cross"])
