@@ -10,14 +10,20 @@ Sources, from which the formulas are written anew:
 - Subsystem: domain reduction (arXiv 2407.19215) uses that rows of the code are sparse. The attacker keeps a
   share a of the secrets and the rows whose ones all lie there. Gauss and the algebraic attack then work on
   that subsystem. It has fewer unknown bits, and fewer rows that must be without noise.
+- Stern and Dumer, BJMM (Becker, Joux, May, Meurer, EUROCRYPT 2012): decoding by information sets with lists,
+  for regular noise as Esser and Santini (CRYPTO 2024) do it, on the whole code or on a subsystem. Prange's
+  algorithm is their case without errors in the set, which is Gauss.
+
+Lists are charged one operation per entry and no memory. Published estimates charge each iteration of
+decoding n (n - k)^2. An attacker can keep fewer samples and solve faster, so here an iteration costs that of
+Gauss, u^2.8. With `sparse` it costs u^2, as if one sample were exchanged for another one at a time.
 
 The algebraic attack with `sparse` is the project's own assumption and is pessimistic: linear algebra uses the
 sparse rows of the code and costs three times the square of the number of monomials times the terms per
 equation, although guessing zeros, which is taken to be free, makes rows dense. Gauss on a subsystem with
 `sparse` is no pessimism: it is Wiedemann's algorithm on rows that are really sparse.
 
-Decoding by information sets and its successors (BJMM, representations) are not estimated, neither on the
-whole code nor on a subsystem. Subsystems of sums of rows are not estimated either.
+Subsystems of sums of rows are not estimated, nor BJMM of more than two levels, nor nearest neighbors.
 """
 
 from __future__ import annotations
@@ -27,6 +33,8 @@ from math import comb, lgamma, log, log2
 from pi_bench.crypto.ferret_plan import ROW_ONES, FerretParameters
 
 MOST_DEGREE = 6
+_MOST_ERRORS, _MOST_CHECK = 14, 160
+"""The bounds of the search for the best decoding. The best choices lie far below them (a test checks it)."""
 
 
 def gauss_bits(parameters: FerretParameters, trees: int) -> float:
@@ -72,6 +80,62 @@ def subsystem_bits(parameters: FerretParameters, trees: int, share: float, *, sp
     samples = trees << parameters.levels
     solving = log2(3 * ROW_ONES) + 2 * log2(unknown) if sparse else 2.8 * log2(unknown)
     return -trees * log2(1 - unknown / samples) + solving
+
+
+def stern_bits(parameters: FerretParameters, trees: int, share: float = 1, *, sparse: bool) -> float:
+    """Allows p errors among u + l rows, half of them in each half of the blocks, and lists both halves.
+
+    The l rows above the u unknown bits are a check, by which the entries of the two lists are matched.
+    """
+    unknown = _unknown(parameters, trees, share)
+    work = (2.0 if sparse else 2.8) * log2(unknown)
+    costs = []
+    for errors in range(0, _MOST_ERRORS, 2):
+        for check in range(_MOST_CHECK):
+            rows = (unknown + check) / trees
+            entries = _log2_comb(trees / 2, errors // 2) + errors / 2 * log2(rows)
+            chance = 2 * _log2_comb(trees / 2, errors // 2) + spread_log2(parameters, trees, rows, errors)
+            costs.append(_log2_sum(work, entries, 2 * entries - check) - chance)
+    return min(costs)
+
+
+def bjmm_bits(parameters: FerretParameters, trees: int, share: float = 1, *, sparse: bool) -> float:
+    """As Stern, but the p errors are a sum of two vectors of p/2 + e errors each, which have many such sums.
+
+    Of both vectors only those are listed that meet a condition of as many bits as there are sums. Lists of
+    half their errors make them. The bits of the condition are part of the check.
+    """
+    unknown = _unknown(parameters, trees, share)
+    work = (2.0 if sparse else 2.8) * log2(unknown)
+    costs = []
+    for errors in range(4, _MOST_ERRORS, 2):
+        for more in range(errors // 2 % 2, 6, 2):
+            weight, per_block = errors // 2 + more, log2(unknown / trees)
+            sums = _log2_comb(errors, errors // 2) + _log2_comb(trees - errors, more) + more * per_block
+            half = _log2_comb(trees / 2, weight // 2) + weight / 2 * per_block
+            whole = _log2_comb(trees, weight) + weight * per_block - sums
+            for check in range(int(sums), _MOST_CHECK):
+                rows = (unknown + check) / trees
+                chance = _log2_comb(trees, errors) + spread_log2(parameters, trees, rows, errors)
+                lists = half, 2 * half - sums, whole, 2 * whole - (check - sums)
+                costs.append(_log2_sum(work, *lists) - chance)
+    return min(costs)
+
+
+def spread_log2(parameters: FerretParameters, trees: int, rows: float, errors: int) -> float:
+    """log2 of the chance that exactly `errors` named blocks have their error among `rows` chosen in each."""
+    inside = rows / (1 << parameters.levels)
+    return errors * log2(inside) + (trees - errors) * log2(1 - inside)
+
+
+def _unknown(parameters: FerretParameters, trees: int, share: float) -> float:
+    """The unknown bits. The sum of a block is known in the whole code alone."""
+    return parameters.secrets - trees if share == 1 else share * parameters.secrets
+
+
+def _log2_sum(*terms: float) -> float:
+    most = max(terms)
+    return most + log2(sum(2 ** (term - most) for term in terms))
 
 
 def algebraic_bits(parameters: FerretParameters, trees: int, *, sparse: bool, share: float = 1) -> float:
@@ -128,5 +192,5 @@ def _is_solved(places: int, trees: int, equations: int, degree: int) -> bool:
     return any(sum(noise[i] * linear[d - i] for i in range(d + 1)) <= 0 for d in range(degree + 1))
 
 
-def _log2_comb(n: int, k: int) -> float:
+def _log2_comb(n: float, k: int) -> float:
     return (lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)) / log(2)

@@ -37,8 +37,8 @@ class FerretParameters:
     most_trees: int
 
 
-SMALL = FerretParameters(levels=9, secrets=57_344, most_trees=896)
-LARGE = FerretParameters(levels=12, secrets=393_216, most_trees=700)
+SMALL = FerretParameters(levels=9, secrets=65_536, most_trees=896)
+LARGE = FerretParameters(levels=11, secrets=278_528, most_trees=1400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class FerretBatch:
 
     >>> batch = FerretBatch.making(100_000, SMALL)
     >>> batch.trees, batch.output_count, batch.input_count, batch.message_bytes
-    (196, 100352, 59136, 25088)
+    (196, 100352, 67328, 25088)
     """
 
     parameters: FerretParameters
@@ -105,7 +105,7 @@ def ferret_batches(count: int) -> tuple[FerretBatch, ...]:
     >>> [batch.parameters is SMALL for batch in ferret_batches(300_000)]
     [True]
     >>> [batch.trees for batch in ferret_batches(5_000_000)]
-    [788, 700, 620]
+    [576, 1400, 1188]
     >>> ferret_batches(0)
     ()
 
@@ -138,7 +138,7 @@ class FerretPlan:
 
     >>> plan = FerretPlan(ferret_batches(1000), b"session 5, inference 7, labels", even=False)
     >>> plan.set_up_bytes, plan.correction_bytes, plan.ot_count
-    (229632, 512, 2048)
+    (262400, 512, 2048)
     """
 
     batches: tuple[FerretBatch, ...]
