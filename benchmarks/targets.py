@@ -41,6 +41,8 @@ def _targets() -> dict[str, Target]:
                 found[f"{step}-{and_count}-{threads}-{isa}"] = Target(title, limit * factor, "ns")
         for role in ("receiver", "sender"):
             found[f"cot-{role}-{isa}"] = Target(f"correlated OT, {role}, {isa}", 8 * factor, "ns")
+            found[f"silent-{role}-{isa}"] = Target(f"silent OT, {role}, {isa}", 15 * factor, "ns")
+    found["silent-bytes"] = Target("silent OT, on the wire, 4,194,304 OTs", 0.1, "B")
     found["cot-bytes"] = Target("correlated OT, on the wire", 4, "B")
     for count, online_ms, offline_s in zip(NETWORKS, (6, 18, 60, 150), (1, 1.5, 2.5, 5), strict=True):
         found[f"online-{count}"] = Target(f"online, {count:,} ReLUs", online_ms, "ms")

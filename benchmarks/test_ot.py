@@ -7,14 +7,27 @@ import pytest
 
 from pi_bench import _native
 from pi_bench.crypto.base_ot import BaseOtReceiver, BaseOtSender
-from pi_bench.crypto.ot_extension import LABEL_BYTES, extension_bytes
+from pi_bench.crypto.ferret import FerretReceiver, FerretSender
+from pi_bench.crypto.ferret_plan import LARGE, FerretPlan, choice_bytes, ferret_batches
+from pi_bench.crypto.ot_extension import (
+    LABEL_BYTES,
+    CotReceiver,
+    CotSender,
+    base_choice_bits,
+    extension_bytes,
+    random_delta,
+)
+from pi_bench.crypto.symmetric import require_isa
 from pi_bench.primitives import Case, CaseSettings, MinimalWork
 from pi_bench.primitives.buffers import filled
 from pi_bench.primitives.cross import cases as cross_cases
 from pi_bench.primitives.ot import EXTENSION_WORK
+from pi_bench.primitives.ot import cases as ot_cases
 
 COUNT = 1 << 20
 BASE_COUNT = 128
+SILENT_COUNT = 1 << 22
+"""The OTs of an instance of Ferret, about as many as the label OTs of 370,000 ReLUs."""
 
 
 @pytest.mark.parametrize("role", ["receiver", "sender"])
@@ -64,6 +77,56 @@ def test_correlated_ot(time_case, target, isa: str, step: str) -> None:
     time_case(Case(f"COT {step}", "OT", COUNT, 1, work, call, wire), isa, f"cot-{step}-{isa}")
     if step == "receiver":
         target("cot-bytes", wire["wire"])
+
+
+@pytest.mark.parametrize("step", ["receiver", "sender", "correct"])
+def test_silent_ot(time_case, benchmark, step: str) -> None:
+    """Times Ferret's kernels on a full large batch, in the process's instruction set."""
+    settings = CaseSettings(count=(LARGE.most_trees << LARGE.levels) // 12, threads=(1,))
+    for case in ot_cases(settings):
+        if case.name == f"silent, {step}":
+            benchmark.extra_info.update({f"{key}_bytes": size for key, size in case.bytes.items()})
+            time_case(case, "", f"silent-{step}-{require_isa()}")
+            return
+    raise LookupError(f"no case silent, {step}")
+
+
+@pytest.mark.parametrize("phase", ["set-up", "all"])
+def test_silent_instance(benchmark, target, phase: str) -> None:
+    """Times both parties of an instance in turns, one thread, from its first message on.
+
+    The set-up ends with the sender's corrections. Bytes are those of all messages.
+    """
+    plan = FerretPlan(ferret_batches(SILENT_COUNT), b"benchmark", even=False)
+    choices, labels = filled(SILENT_COUNT // 8), filled(SILENT_COUNT * LABEL_BYTES)
+    sent_bytes = plan.set_up_bytes + plan.correction_bytes
+    with random_delta(label=True) as delta:
+
+        def parties() -> tuple[tuple[CotReceiver, CotSender], dict[str, object]]:
+            pairs = np.frombuffer(os.urandom(BASE_COUNT * 2 * LABEL_BYTES), np.uint8)
+            pairs = pairs.reshape(BASE_COUNT, 2, LABEL_BYTES)
+            receiver = CotReceiver(pairs)
+            own = pairs[np.arange(BASE_COUNT), base_choice_bits(delta)]
+            return (receiver, CotSender(delta, own, receiver.tree_message)), {}
+
+        def run(base_receiver: CotReceiver, base_sender: CotSender) -> None:
+            with FerretReceiver(base_receiver, plan) as receiver, FerretSender(base_sender, plan) as sender:
+                receiver.accept(sender.accept_set_up(receiver.set_up_message))
+                if phase == "all":
+                    message = receiver.extend(choices, SILENT_COUNT, labels)
+                    sender.extend(message, SILENT_COUNT, labels)
+
+        benchmark.pedantic(run, setup=parties, rounds=5)
+    if phase == "all":
+        sent_bytes += choice_bytes(SILENT_COUNT)
+        target("silent-bytes", sent_bytes / SILENT_COUNT)
+    median_s = benchmark.stats.stats.median
+    benchmark.extra_info.update(
+        ots=SILENT_COUNT,
+        sent_bytes=sent_bytes,
+        ot_bytes=sent_bytes / SILENT_COUNT,
+        unit_s=median_s / SILENT_COUNT,
+    )
 
 
 @pytest.mark.parametrize("role", ["sender", "receiver"])
