@@ -119,7 +119,7 @@ def run(parsed: argparse.Namespace) -> int:
         parties.start(Party.SERVER)
         parties.receive(Party.SERVER, "started", START_TIMEOUT_S)
         parties.send(Party.SERVER, "serve", request.as_fields(), model.as_arrays())
-        fields, _ = parties.receive(Party.SERVER, "listening", START_TIMEOUT_S)
+        fields, _ = parties.receive(Party.SERVER, "listening")  # preparing weights may take minutes
         bound = record_of(Listening, fields)
         where = Address(bound.host, bound.port)
         words = mode_text(options.mode, options.values)

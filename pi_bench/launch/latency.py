@@ -149,7 +149,7 @@ def _start(
         ).as_fields(),
         model.as_arrays(),
     )
-    fields, _ = parties.receive(Party.SERVER, "listening", START_TIMEOUT_S)
+    fields, _ = parties.receive(Party.SERVER, "listening")  # preparing weights may take minutes
     server = record_of(Listening, fields)
     parties.send(
         Party.CLIENT,
