@@ -26,7 +26,7 @@ class DirectionPlan:
 
     >>> plan = DirectionPlan(ferret_batches(1000))
     >>> plan.set_up_bytes, plan.correction_bytes, DirectionPlan().set_up_bytes
-    (229632, 512, 0)
+    (262400, 512, 0)
     """
 
     batches: tuple[FerretBatch, ...] = ()

@@ -32,7 +32,7 @@ class Seeds(Exchange):
     [16, 512]
     >>> silent = OtPlan.silent_for(label_count=1000, reverse_count=1000)
     >>> [message.byte_count for message in Seeds.first(silent).answer]
-    [16, 512, 229632]
+    [16, 512, 262400]
     """
 
     ots: OtPlan
@@ -62,7 +62,7 @@ class Trees(Exchange):
     True
     >>> silent = OtPlan.silent_for(label_count=1000, reverse_count=1000)
     >>> Trees.after_seeds(silent).request_bytes - Trees.after_seeds().request_bytes  # set-up and corrections
-    230144
+    262912
     >>> Trees.after_seeds(silent).answer_bytes
     512
     """
