@@ -1,11 +1,12 @@
 """Searches for networks with fewer ReLUs: independent trainings, run by an engine, to a Pareto frontier.
 
-Searches, each from a network with all its ReLUs:
+Searches, each but nas from a network with all its ReLUs:
     deepreduce, ablation                 by stages: DeepReDuce, and its culling order
     snl, bcd, senet, autorep             by single ReLUs, to budgets
     plan, plan_costs                     by layers that become polynomials or linear, after DELPHI's planner
     chosen_plans, population             the plans: by gain per risk, or by population-based training
     safenet, channel_costs               by channels that become polynomials or linear, after SAFENet
+    nas, architecture_sizes              architectures of a space, as wide as a budget allows
     prune                                by filters, the baseline
     merge                                adjacent linear layers of a search's networks, merged
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_METHODS = ("deepreduce", "snl", "bcd", "senet", "autorep", "plan", "safenet", "prune", "merge", "frontier")
+_METHODS = (
+    *("deepreduce", "snl", "bcd", "senet", "autorep", "plan", "safenet", "nas", "prune"),
+    *("merge", "frontier"),
+)
 
 
 def add_parser(subparsers: Any) -> None:

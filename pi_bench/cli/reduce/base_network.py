@@ -32,12 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="first multiply the number of channels by X (the network's own alpha becomes alpha times X)",
     )
     add_output(parser)
-    parser.add_argument(
-        "--teacher",
-        type=Path,
-        metavar="FOLDER",
-        help="folder of an earlier training of the full network (default: it is trained first)",
-    )
+    add_teacher(parser, "an earlier training of the full network (default: it is trained first)")
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -51,6 +46,20 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", required=True, type=Path, metavar="FOLDER", help="folder to write to"
     )
+
+
+def add_teacher(parser: argparse.ArgumentParser, what: str) -> None:
+    """Adds ``--teacher``.
+
+    Args:
+        what: the training that the folder holds, and what is done without one, in words.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_teacher(parser, "a training")
+    >>> parser.parse_args(["--teacher", "folder"]).teacher
+    PosixPath('folder')
+    """
+    parser.add_argument("--teacher", type=Path, metavar="FOLDER", help=f"folder of {what}")
 
 
 def base_recipe(models: Any, parsed: argparse.Namespace, *, relus_at_paper_sites: bool = False) -> Any:

@@ -24,6 +24,26 @@ def add_options(parser: Parser, several: str) -> None:
     >>> budgets_of(parser.parse_args("--budget 30 60 --network resnet18 -o folder".split()))
     (30, 60)
     """
+    add_budget(parser, several)
+    base_network.add_options(parser)
+    training_options.add_data(parser)
+    training_options.add_training(parser)
+    add_finetuning(parser, "the full one", "1e-3; digits 1e-2")
+    engine_options.add_options(parser)
+    latency_options.add_options(parser)
+
+
+def add_budget(parser: argparse.ArgumentParser, several: str) -> None:
+    """Adds ``--budget``. `budgets_of` reads it.
+
+    Args:
+        several: as for `add_options`.
+
+    >>> parser = argparse.ArgumentParser()
+    >>> add_budget(parser, "the full network")
+    >>> parser.parse_args(["--budget", "30", "60"]).budget
+    [30, 60]
+    """
     parser.add_argument(
         "--budget",
         required=True,
@@ -33,12 +53,6 @@ def add_options(parser: Parser, several: str) -> None:
         help="number of ReLUs to keep, or the largest predicted time, such as 15ms, with an --objective of "
         f"time; several budgets share {several}",
     )
-    base_network.add_options(parser)
-    training_options.add_data(parser)
-    training_options.add_training(parser)
-    add_finetuning(parser, "the full one", "1e-3; digits 1e-2")
-    engine_options.add_options(parser)
-    latency_options.add_options(parser)
 
 
 def add_finetuning(parser: argparse.ArgumentParser, teacher: str, rates: str) -> None:

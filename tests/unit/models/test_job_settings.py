@@ -16,6 +16,7 @@ CLASSES = (
     "lfpc.settings.CriteriaSettings",
     "safenet.settings.RelaxationSettings",
     "population.settings.PopulationSettings",
+    "architectures.settings.NasSettings",
 )
 
 

@@ -1,0 +1,274 @@
+"""Architecture search: networks of a space that meet a budget, judged by short trainings.
+
+    candidates/B/N               candidate N for budget B, trained for a few epochs
+    candidates/B/candidates.csv  architecture, ReLUs, predicted time and validation accuracy of each
+    networks/B/N                 the best candidates, trained in full from random weights
+
+Each candidate is as wide as the budget allows, so that none over the budget is ever trained. All trainings
+have the same seed. Candidates that are proposed at once do not depend on each other, and neither do the full
+trainings. Weights of candidates are deleted, because the full trainings start anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pi_bench.errors import DivergedError, UsageError
+from pi_bench.progress import Progress
+
+from ..architectures.evolution import STRATEGIES, Proposer, Trial
+from ..architectures.settings import NasSettings
+from ..architectures.space import Space
+from ..architectures.spaces import space_of
+from ..criticality import base_name
+from ..recipe import Recipe
+from ..recipe_writing import format_recipe
+from ..training import TrainingSettings
+from ..training.logs import write_rows
+from .architecture_sizes import ArchitectureSizes
+from .candidate import Candidate, candidate_of
+from .engine import Announce, Engine
+from .job import JobOutcome
+from .teacher import require_teacher_for
+from .time_budgets import Budget
+from .trainings import SearchSettings, Trainings, opened_search
+
+CANDIDATES_FILE = "candidates.csv"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NasSearchSettings(SearchSettings):
+    """The settings of an architecture search.
+
+    Attributes:
+        budgets: the numbers of ReLUs or the predicted times, one search per budget.
+        space: the name of the space.
+        strategy: the way in which candidates are proposed, of `evolution.STRATEGIES`.
+        nas: the numbers of the search.
+        judging: the settings of the short trainings.
+        training: the settings of the full trainings.
+
+    Raises:
+        UsageError: There is no such strategy, there are no validation images, or numbers contradict each
+            other.
+
+    >>> trained = TrainingSettings()
+    >>> NasSearchSettings(
+    ...     budgets=(5000,), space="sphynx", judging=trained, training=trained,
+    ...     data_dir=Path("data"), device="cpu", threads=1,
+    ... ).strategy
+    'evolution'
+    """
+
+    budgets: tuple[Budget, ...]
+    space: str
+    strategy: str = "evolution"
+    nas: NasSettings = field(default_factory=NasSettings)
+    judging: TrainingSettings
+    training: TrainingSettings
+
+    def __post_init__(self) -> None:
+        """Checks the strategy, that there are validation images, and the numbers that belong together."""
+        self.nas.require_together()
+        if self.strategy not in STRATEGIES:
+            raise UsageError(f"strategy is {self.strategy!r}, allowed: {', '.join(STRATEGIES)}")
+        if not self.judging.validation_fraction:
+            raise UsageError(
+                "--validation 0: candidates are judged on validation images: use a fraction above 0"
+            )
+
+
+def nas(
+    base: Recipe,
+    settings: NasSearchSettings,
+    root: Path,
+    engine: Engine,
+    *,
+    progress: Progress,
+    announce: Announce,
+    say: Callable[[str], None],
+) -> list[Candidate]:
+    """Runs the search in the folder `root`, or resumes it. Budgets and candidates can be added later.
+
+    `say` prints one line. The other arguments are those of `opened_search`.
+
+    Args:
+        base: a network of the space's family, whose images, stem and reductions the candidates have.
+
+    Returns:
+        The networks that were trained in full, diverged ones included.
+
+    Raises:
+        ModelError: `base` is no network that a space is made around, or the teacher is for other images.
+        UsageError: No network of the space meets a budget.
+        DivergedError: All candidates for a budget diverged.
+        TrainingError: `root` holds another search.
+        OutputError: A file cannot be written.
+
+    >>> from pi_bench.errors import PiBenchError
+    >>> from pi_bench.models import load_recipe
+    >>> settings = NasSearchSettings(
+    ...     budgets=(100,), space="sphynx", judging=TrainingSettings(), training=TrainingSettings(),
+    ...     data_dir=Path("data"), device="cpu", threads=1,
+    ... )
+    >>> base, quiet = load_recipe("sphynx-cifar100-25600"), dict(progress=print, announce=print, say=print)
+    >>> try:
+    ...     nas(base, settings, Path("search"), None, **quiet)
+    ... except PiBenchError as error:
+    ...     print(error)
+    --budget 100: the smallest network of the space sphynx, 3 cells of 2 channels, has 6,144 ReLUs
+    """
+    space = space_of(settings.space, base, settings.nas)
+    if settings.teacher is not None:
+        require_teacher_for(settings.teacher, base)
+    sizes = ArchitectureSizes(space, settings.objective)
+    for budget in settings.budgets:
+        sizes.require(budget)
+    identity = {
+        "space": settings.space,
+        "recipe": format_recipe(space.base),
+        "strategy": settings.strategy,
+        "nas": settings.nas.identity(),
+        "judging": settings.judging.as_dict(),
+        "training": settings.training.as_dict(),
+    }
+    with opened_search(
+        "nas", identity, settings, root, engine, progress=progress, announce=announce
+    ) as trainings:
+        searches = [_Search(space, sizes, budget, settings, trainings, say) for budget in settings.budgets]
+        best = {(str(one.budget), number): recipe for one in searches for number, recipe in one.run()}
+        outcomes = trainings.run(
+            [
+                trainings.training(
+                    f"{budget}-{number}",
+                    recipe,
+                    settings.training,
+                    root / "networks" / budget / str(number),
+                    settings.teacher,
+                )
+                for (budget, number), recipe in best.items()
+            ]
+        )
+        return [
+            candidate_of(
+                "nas", f"{space.name}-{budget}-{number}", recipe, outcomes[f"{budget}-{number}"], root
+            )
+            for (budget, number), recipe in best.items()
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """The search for one budget."""
+
+    space: Space[Any]
+    sizes: ArchitectureSizes
+    budget: Budget
+    settings: NasSearchSettings
+    trainings: Trainings
+    say: Callable[[str], None]
+
+    def run(self) -> list[tuple[int, Recipe]]:
+        """Trains all candidates for a few epochs, and returns numbers and recipes of the best ones.
+
+        Raises:
+            DivergedError: All candidates diverged.
+        """
+        settings = self.settings
+        proposer = Proposer(
+            self.space,
+            settings.nas,
+            settings.strategy,
+            lambda architecture: self.sizes.widest(architecture, self.budget),
+            str(self.budget),
+        )
+        trials: list[Trial] = []
+        while proposed := proposer.after(trials):
+            trials += self._judged(proposed, len(trials))
+            self._write(trials)
+        if len(trials) < settings.nas.candidates:
+            self.say(f"  --budget {self.budget}: no more than {len(trials)} architectures were found within")
+        if all(trial.accuracy_pct is None for trial in trials):
+            raise DivergedError(f"all candidates for --budget {self.budget} diverged")
+        best = self._best(trials)
+        for number in best:
+            trial = trials[number]
+            self.say(
+                f"  --budget {self.budget}: candidate {number}, validation accuracy "
+                f"{trial.accuracy_pct:.2f} %, {self.sizes.described(trial.recipe)}"
+            )
+        return [(number, self._named(number, trials[number].recipe)) for number in best]
+
+    def _judged(self, proposed: Sequence[Trial], first: int) -> list[Trial]:
+        """Trains the candidates from number `first` on, and returns them with their accuracies."""
+        folder = self.trainings.root / "candidates" / str(self.budget)
+        jobs = {
+            number: self.trainings.training(
+                f"{self.budget}-candidate-{number}",
+                self._named(number, trial.recipe),
+                self.settings.judging,
+                folder / str(number),
+                self.settings.teacher,
+            )
+            for number, trial in enumerate(proposed, first)
+        }
+        outcomes = self.trainings.run(list(jobs.values()), announce=self._tell)
+        for number in jobs:
+            for path in (folder / str(number)).glob("*.pt"):
+                path.unlink()
+        results = [outcomes[job.name].result for job in jobs.values()]
+        return [
+            replace(trial, accuracy_pct=None if result is None else result["validation_accuracy_pct"])
+            for trial, result in zip(proposed, results, strict=True)
+        ]
+
+    def _tell(self, outcome: JobOutcome, fresh: bool) -> None:
+        """Prints the outcome of a short training. Its accuracy on test images decides nothing."""
+        if outcome.result is None:
+            self.say(f"  {outcome.job.name}: FAILED: {outcome.failure}")
+            return
+        relus = outcome.result["recipe"]["relu_count"]
+        accuracy = outcome.result["validation_accuracy_pct"]
+        spent = f"{outcome.result['training_s']:.0f} s" if fresh else "from an earlier run"
+        self.say(f"  {outcome.job.name}: {relus:,} ReLUs, validation accuracy {accuracy:.2f} %, {spent}")
+
+    def _named(self, number: int, recipe: Recipe) -> Recipe:
+        name = f"{base_name(recipe)}-{self.budget}-{number}-{recipe.relu_count}"
+        return replace(recipe, name=name)
+
+    def _best(self, trials: Sequence[Trial]) -> list[int]:
+        """Returns the numbers of the best candidates; of equally accurate ones, the cheaper come first."""
+        timed = self.settings.objective is not None
+        ranked = sorted(
+            (number for number, trial in enumerate(trials) if trial.accuracy_pct is not None),
+            key=lambda number: (
+                -trials[number].rank,
+                self.sizes.seconds(trials[number].recipe) if timed else trials[number].recipe.relu_count,
+                number,
+            ),
+        )
+        return ranked[: self.settings.nas.finals]
+
+    def _write(self, trials: Sequence[Trial]) -> None:
+        timed = self.settings.objective is not None
+        write_rows(
+            self.trainings.root / "candidates" / str(self.budget) / CANDIDATES_FILE,
+            [
+                {
+                    "candidate": number,
+                    "parent": "" if trial.parent is None else trial.parent,
+                    "relu_count": trial.recipe.relu_count,
+                    "predicted_s": self.sizes.seconds(trial.recipe) if timed else "",
+                    "validation_accuracy_pct": (
+                        "" if trial.accuracy_pct is None else round(trial.accuracy_pct, 4)
+                    ),
+                    "layers": self.space.layer_count(trial.recipe),
+                    "width": trial.recipe.widths[0],
+                    "architecture": self.space.words(trial.recipe),
+                }
+                for number, trial in enumerate(trials)
+            ],
+        )
