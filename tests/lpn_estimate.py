@@ -28,6 +28,7 @@ Subsystems of sums of rows are not estimated, nor BJMM of more than two levels, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import comb, lgamma, log, log2
 
 from pi_bench.crypto.ferret_plan import ROW_ONES, FerretParameters
@@ -82,10 +83,18 @@ def subsystem_bits(parameters: FerretParameters, trees: int, share: float, *, sp
     return -trees * log2(1 - unknown / samples) + solving
 
 
-def stern_bits(parameters: FerretParameters, trees: int, share: float = 1, *, sparse: bool) -> float:
+def stern_bits(
+    parameters: FerretParameters,
+    trees: int,
+    share: float = 1,
+    *,
+    sparse: bool,
+    iteration_bits: Callable[[float, float], float] | None = None,
+) -> float:
     """Allows p errors among u + l rows, half of them in each half of the blocks, and lists both halves.
 
     The l rows above the u unknown bits are a check, by which the entries of the two lists are matched.
+    `iteration_bits` charges an iteration in another way, by the bits of a list's entries and of the pairs.
     """
     unknown = _unknown(parameters, trees, share)
     work = (2.0 if sparse else 2.8) * log2(unknown)
@@ -95,7 +104,10 @@ def stern_bits(parameters: FerretParameters, trees: int, share: float = 1, *, sp
             rows = (unknown + check) / trees
             entries = _log2_comb(trees / 2, errors // 2) + errors / 2 * log2(rows)
             chance = 2 * _log2_comb(trees / 2, errors // 2) + spread_log2(parameters, trees, rows, errors)
-            costs.append(_log2_sum(work, entries, 2 * entries - check) - chance)
+            if iteration_bits:
+                costs.append(iteration_bits(entries, 2 * entries - check) - chance)
+            else:
+                costs.append(_log2_sum(work, entries, 2 * entries - check) - chance)
     return min(costs)
 
 

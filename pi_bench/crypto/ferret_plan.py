@@ -41,6 +41,16 @@ SMALL = FerretParameters(levels=9, secrets=65_536, most_trees=896)
 LARGE = FerretParameters(levels=11, secrets=278_528, most_trees=1400)
 
 
+def parameters_text() -> str:
+    """Returns all numbers by which two parties derive the same batches and the same code, as one text.
+
+    >>> parameters_text()
+    '9-65536-896 11-278528-1400, 10 ones, groups of 4'
+    """
+    sets = " ".join(f"{p.levels}-{p.secrets}-{p.most_trees}" for p in (SMALL, LARGE))
+    return f"{sets}, {ROW_ONES} ones, groups of {GROUP_TREES}"
+
+
 @dataclass(frozen=True, slots=True)
 class FerretBatch:
     """Describes one batch.

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from pi_bench.arithmetic.activation_law import WindowLaw
 from pi_bench.arithmetic.law import MODES, RING_BITS, TRUNCATED_SIGN
+from pi_bench.crypto.ferret_plan import parameters_text
 from pi_bench.crypto.he import HE_PLANS, prices_hash
 from pi_bench.hybrid.ot_construction import CONSTRUCTIONS, SOFTSPOKEN, OtConstruction
 from pi_bench.hybrid.shared_uploads import SHARING_LIMITS
@@ -45,8 +46,11 @@ OT = Option[str](
     default=SOFTSPOKEN.name,
     metavar="NAME",
 )
-CONSTANTS = (("prices of encrypted products", prices_hash(SHARING_LIMITS)),)
-"""The constants of `ProtocolInfo.constants` that decide how both parties pack products."""
+CONSTANTS = (
+    ("prices of encrypted products", prices_hash(SHARING_LIMITS)),
+    ("parameters of Ferret", parameters_text()),
+)
+"""The constants of `ProtocolInfo.constants` that decide how both parties pack products and extend OTs."""
 
 _HELP = (
     "every activation is within one unit in the last place of the exact value",

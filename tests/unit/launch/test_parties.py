@@ -402,15 +402,18 @@ def test_material_that_is_left_over_is_burned_by_the_next_phase(
     assert hall_ahead.outcome == 2
 
 
-def test_other_prices_of_encrypted_products_are_refused_by_name(
-    tiny_graph: Graph, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("prices of encrypted products", r"\w{16}"), ("parameters of Ferret", r"9-\d+-\d+ 11-[-\w, ]+")],
+)
+def test_other_constants_are_refused_by_name(
+    name: str, text: str, tiny_graph: Graph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hall = Hall(tiny_graph, "delphi")
-    other = dataclasses.replace(hall.server._info, constants=(("prices of encrypted products", "00ff"),))
+    constants = dict(hall.server._info.constants) | {name: "00ff"}
+    other = dataclasses.replace(hall.server._info, constants=tuple(constants.items()))
     monkeypatch.setattr("pi_bench.launch.agreement.find_protocol", lambda name: other)
-    with pytest.raises(
-        PeerError, match=r"^the prices of encrypted products are \w{16} at the server and 00ff"
-    ):
+    with pytest.raises(PeerError, match=rf"^the {name} are {text} at the server and 00ff"):
         hall.visit(Client.set_up)
 
 
