@@ -31,6 +31,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import comb, lgamma, log, log2
 
+import numpy as np
+
 from pi_bench.crypto.ferret_plan import ROW_ONES, FerretParameters
 
 MOST_DEGREE = 6
@@ -49,6 +51,67 @@ def random_share(parameters: FerretParameters, trees: int) -> float:
     """The share a of the secrets, chosen at random, that has as many rows (samples a^10) as secrets."""
     samples = trees << parameters.levels
     return float((parameters.secrets / samples) ** (1 / (ROW_ONES - 1)))
+
+
+def peeled_subsystem(parameters: FerretParameters, trees: int, seed: int) -> tuple[int, int]:
+    """Returns the rows and secrets of a subsystem of a drawn code, which an attacker can construct.
+
+    It removes the 1/256 of the secrets that occur in the fewest rows, with these rows, again and again, as
+    long as there are as many rows as secrets. A better search may find a smaller one.
+    """
+    secrets, step = parameters.secrets, parameters.secrets // 256
+    generator = np.random.default_rng(seed)
+    rows = generator.integers(0, secrets, (trees << parameters.levels, ROW_ONES), dtype=np.uint32)
+    kept = np.ones(secrets, bool)
+    while len(rows) >= kept.sum():
+        found = len(rows), int(kept.sum())
+        counts = np.bincount(rows.ravel(), minlength=secrets)
+        order = np.argsort(np.where(kept, counts, len(rows) * ROW_ONES), kind="stable")
+        kept[order[:step]] = False
+        rows = rows[kept[rows].all(axis=1)]
+    return found
+
+
+def most_rows(parameters: FerretParameters, trees: int, share: float) -> int:
+    """The most rows that a subsystem of this share may have, by the first moment of `smallest_share`."""
+    secrets, samples = parameters.secrets, trees << parameters.levels
+    low, high = int(samples * share**ROW_ONES), samples - 1
+    while low < high:
+        rows = (low + high + 1) // 2
+        rarity = samples * _divergence(rows / samples, share**ROW_ONES)
+        low, high = (rows, high) if secrets * _entropy(share) >= rarity else (low, rows - 1)
+    return low
+
+
+def cover_rows(parameters: FerretParameters, trees: int) -> int:
+    """The least number of rows of a typical even cover, a set of rows whose sum is zero, by the first moment.
+
+    The sum of w rows is that of 10 w unit vectors, and is zero with the probability that the characters
+    give, 2^-k sum C(k, i) (1 - 2i/k)^(10 w). The search begins at k / 64 rows.
+    """
+    secrets, samples = parameters.secrets, trees << parameters.levels
+    character = np.arange(secrets // 2)
+    binomials = np.array([_log2_comb(secrets, int(i)) for i in character])
+
+    def covers_log2(rows: int) -> float:
+        terms = binomials + ROW_ONES * rows * np.log2(1 - 2 * character / secrets)
+        zero = 1 - secrets + terms.max() + np.log2(np.exp2(terms - terms.max()).sum())
+        return _log2_comb(samples, rows) + float(zero)
+
+    low, high = secrets // 64, secrets // 2
+    assert covers_log2(low) < 0 <= covers_log2(high)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if covers_log2(middle) >= 0 else (middle, high)
+    return high
+
+
+def distinguishing_bits(parameters: FerretParameters, rows: int) -> float:
+    """The samples 1/bias^2 that statistical decoding needs, if it has as many covers of so many rows.
+
+    Each row's error has bias 1 - 2/2^h. Two rows of one block have less than the product of theirs.
+    """
+    return -2 * rows * log2(1 - 2 / (1 << parameters.levels))
 
 
 def smallest_share(parameters: FerretParameters, trees: int) -> float:
@@ -150,15 +213,24 @@ def _log2_sum(*terms: float) -> float:
     return most + log2(sum(2 ** (term - most) for term in terms))
 
 
-def algebraic_bits(parameters: FerretParameters, trees: int, *, sparse: bool, share: float = 1) -> float:
+def algebraic_bits(
+    parameters: FerretParameters,
+    trees: int,
+    *,
+    sparse: bool,
+    share: float = 1,
+    row_count: int | None = None,
+) -> float:
     """`sparse`: with the pessimistic linear algebra of this file, else of exponent 2.8 on dense rows.
 
-    A `share` below 1 is that of a random subsystem. Its rows in a block have at most one error, and the sum
-    of the errors is unknown. Returns infinity if the attack does not work at any degree that is tried.
+    A `share` below 1 is that of a subsystem, which has `row_count` rows, or as many as a random one. Its rows
+    in a block have at most one error, and the sum of the errors is unknown. Each guess is charged an
+    elimination, as Gauss is. Returns infinity if the attack does not work at any degree that is tried.
     """
     block = 1 << parameters.levels
     secrets = int(share * parameters.secrets)
-    rows = int(block * share**ROW_ONES)
+    rows = int(block * share**ROW_ONES) if row_count is None else row_count // trees
+    eliminating = log2(3 * ROW_ONES) + 2 * log2(secrets) if sparse else 2.8 * log2(secrets)
     places = block - 1 if share == 1 else rows
     costs = [float("inf")]
     for degree in range(2, MOST_DEGREE + 1):
@@ -170,7 +242,7 @@ def algebraic_bits(parameters: FerretParameters, trees: int, *, sparse: bool, sh
             continue
         monomials = log2(sum(2 ** _log2_comb(unknown, d) for d in range(degree + 1)))
         solving = log2(3) + degree * log2(ROW_ONES + 1) + 2 * monomials if sparse else 2.8 * monomials
-        costs.append(-trees * log2(1 - zeros / block) + solving)
+        costs.append(-trees * log2(1 - zeros / block) + _log2_sum(eliminating, solving))
     return min(costs)
 
 
