@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 
 from pi_bench.page.link_plots import plots_by_link
@@ -64,6 +65,14 @@ def _distance(ratio: float) -> float:
     return max(ratio, 1 / ratio) if ratio else math.inf
 
 
+def _middle_words(ratios: Sequence[float]) -> str:
+    """Returns a sentence about the median distance, or nothing where half of the predictions are 0."""
+    middle = statistics.median(map(_distance, ratios))
+    if not math.isfinite(middle):
+        return ""
+    return f" Half of the {len(ratios)} predictions are at most {100 * (middle - 1):.0f} % off."
+
+
 def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
     rows: list[Encoding] = [
         {"run": run.label, "kind": kind, "time_s": rounded(value_s), "time": seconds(value_s)}
@@ -79,7 +88,7 @@ def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
         name=f"predicted-{phase}",
         title=f"Predicted and measured, {phase}",
         words=f"The prediction {phase} that is farthest off is that of {runs[farthest].label}: "
-        f"{difference_text(ratios[farthest], 'measured')}."
+        f"{difference_text(ratios[farthest], 'measured')}.{_middle_words(ratios)}"
         if len(runs) > 1
         else f"The prediction {phase} is {difference_text(ratios[0], 'measured')}.",
         spec=bars_of_runs(

@@ -29,7 +29,8 @@ def section(runs: Sequence[LabeledRun]) -> Section:
         "bytes",
         "Bytes",
         words=(
-            "Bytes of payload per inference. The two plots have different axes.",
+            "Bytes of payload per inference. The two plots have different axes. The bytes per ReLU in the "
+            "tables are those of the whole phase, linear layers included.",
             *(links if len(distinct) < len(runs) else ()),
         ),
         plots=(_plot(distinct, "online"), _plot(distinct, "offline")),
@@ -103,18 +104,25 @@ def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
         ),
         table=PageTable(
             f"Bytes sent {phase}",
-            ("run", *_DIRECTIONS, "together", *(("rounds",) if phase == "online" else ())),
+            ("run", *_DIRECTIONS, "together", "per ReLU", *(("rounds",) if phase == "online" else ())),
             tuple(
                 (
                     run.label,
                     *(byte_count(count) for count in directions_of(run, phase).values()),
                     byte_count(total),
+                    _per_relu(run, total),
                     *((_rounds(run),) if phase == "online" else ()),
                 )
                 for run, total in zip(runs, totals, strict=True)
             ),
         ),
     )
+
+
+def _per_relu(run: LabeledRun, total: int) -> str:
+    """Returns the bytes of a whole phase divided by the ReLUs, and a dash without ReLUs."""
+    relu_count = run.result.network.relu_count
+    return f"{total / relu_count:,.1f} B" if relu_count else "-"
 
 
 def _rounds(run: LabeledRun) -> str:

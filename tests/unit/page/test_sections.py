@@ -86,6 +86,30 @@ def test_bytes_of_both_directions_touch_and_end_at_their_sum() -> None:
         )
 
 
+def test_bytes_per_relu_are_those_of_the_phase_and_a_dash_without_relus() -> None:
+    without = latency_fields()
+    without["network"]["relu_count"] = 0
+    for document, wanted in (
+        (latency_fields(), f"{RESULT.online.bytes.total / RESULT.network.relu_count:,.1f} B"),
+        (without, "-"),
+    ):
+        table = sections(document)["bytes"].plots[0].table
+        assert dict(zip(table.columns, table.rows[0], strict=True))["per ReLU"] == wanted
+
+
+def test_half_of_the_predictions_are_within_their_median_distance() -> None:
+    documents = []
+    for number, ratio in enumerate((1.0, 0.8, 1.1)):  # 0, 25 and 10 % off
+        document = variant(name=f"resnet18-cifar100-{57344 + number}")
+        median = document["online"]["latency_s"]["median"]
+        document["prediction"]["online"]["latency_s"] = ratio * median
+        documents.append(document)
+    (words,) = {
+        plot.words for plot in sections(*documents)["predictions"].plots if plot.name.endswith("online")
+    }
+    assert words.endswith("Half of the 3 predictions are at most 10 % off.")
+
+
 def test_the_bars_of_both_phases_are_the_medians_with_their_intervals() -> None:
     """Runs on several links have one plot per link and phase; on one axis the shorter times would vanish."""
     found = sections(*several())["phases"]
