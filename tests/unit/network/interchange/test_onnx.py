@@ -29,6 +29,9 @@ from tests.onnx_models import (
     values,
 )
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* do not hold a fidelity")
+"""These tests are of the import, not of fidelity, which depends on the inputs that were drawn before."""
+
 
 def by_opset(opset: int) -> tuple[list[Any], dict[str, np.ndarray]]:
     """Operands that changed with the opsets: axes, bounds and pads as attributes, later as inputs."""

@@ -18,6 +18,9 @@ from pi_bench.network.interchange.source import read_file
 from tests.onnx_models import GENERATOR, INPUT, answer, exported, model, values
 from tests.oracles import oracle
 
+pytestmark = pytest.mark.filterwarnings("ignore:.* do not hold a fidelity")
+"""These tests are of the import, not of fidelity, which depends on the inputs that were drawn before."""
+
 node = helper.make_node
 MAP = (1, 4, 6, 6)
 TENSORS: dict[str, np.ndarray] = {
