@@ -25,7 +25,9 @@ def write_figure(path: Path, rows: Sequence[Row]) -> None:
     from matplotlib import pyplot
 
     links = list(dict.fromkeys(row["link"] for row in rows))
-    colors = {method: f"C{index}" for index, method in enumerate(dict.fromkeys(_methods(rows)))}
+    colors = {
+        method: f"C{index}" for index, method in enumerate(dict.fromkeys(row["method"] for row in rows))
+    }
     plots = [("relu_count", links[0], "ReLUs")]
     for name, field in (("online", "online_s"), ("total", "total_s")):
         plots += [(field, link, f"{name} time on {link}, s") for link in links]
@@ -51,10 +53,6 @@ def write_figure(path: Path, rows: Sequence[Row]) -> None:
         pyplot.close(figure)
     with whole_file(path) as file:
         file.write(content.getvalue())
-
-
-def _methods(rows: Sequence[Row]) -> list[str]:
-    return [row["method"] for row in rows]
 
 
 def _draw(place: Any, rows: Sequence[Row], field: str, colors: dict[str, str]) -> None:

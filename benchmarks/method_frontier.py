@@ -3,8 +3,9 @@
 ``python -m benchmarks.method_frontier FOLDER SEARCH… --data fashion-mnist`` reads the folders of finished
 searches, measures every network on loopback, LAN and WAN, scores those on a frontier in fixed point and in
 private, and writes FOLDER/networks.csv and FOLDER/frontiers.svg. It prints the table as Markdown, and the
-rank correlation (Spearman) of predicted and measured times. Every row is kept in FOLDER at once, so an
-interrupted command continues. ``--runs 0`` and ``--limit 0`` measure nothing and print what is there.
+rank correlation (Spearman) of predicted and measured times. Every row is kept in FOLDER at once, so a
+command that was interrupted continues. With ``--runs 0`` and ``--limit 0`` it measures nothing and prints
+the rows that are there.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def write_rows(path: Path, times: Sequence[Row], accuracies: Sequence[Row]) -> N
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measures what is missing, writes table and figure, and prints the table."""
+    """Measures the missing rows, writes the table and the figure, and prints the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.method_frontier", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("searches", type=Path, nargs="+", metavar="SEARCH")
@@ -87,13 +88,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--limit", type=int, default=1000, help="test images of the integer network")
     parser.add_argument("--private-sample", type=int, default=8, help="images that two parties answer")
     given = parser.parse_args(arguments)
-    networks = networks_of(given.searches)
+    try:
+        networks = networks_of(given.searches)
+    except ValueError as error:
+        parser.error(str(error))
     times = time_rows(networks, given.folder, given.links, given.protocol, given.runs)
     if not times:
         sys.exit(f"{given.folder} has no times of these networks: measure them with --runs 5")
     best = on_some_frontier(times)
     scored = accuracy_rows(
-        [network for network in networks if f"{network.method} {network.step}".strip() in best],
+        {name: network for name, network in networks.items() if name in best},
         *(given.folder, given.data, given.protocol, given.limit, given.private_sample),
     )
     write_rows(given.folder / "networks.csv", times, scored)

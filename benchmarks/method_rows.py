@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -21,33 +21,43 @@ from pi_bench.models.reduction.pareto_table import TABLE_FILE, read_table
 TIMES = ("online", "total")
 
 
-def networks_of(searches: Sequence[Path]) -> list[Candidate]:
-    """Returns the trained networks of search folders, those of one folder together, each once.
+def networks_of(searches: Sequence[Path]) -> dict[str, Candidate]:
+    """Returns the trained networks of search folders by name: the folder's name and the step of the search.
 
-    A baseline that several searches share is listed with the first one.
+    A network that several searches share, such as a baseline, is listed with the first one.
+
+    Raises:
+        ValueError: Two searches have folders of one name.
     """
-    found: dict[Path, Candidate] = {}
-    for search in searches:
+    names = [search.resolve().name for search in searches]
+    if len(set(names)) < len(names):
+        raise ValueError("two searches have folders of one name; rename one of them")
+    found: dict[Path, tuple[str, Candidate]] = {}
+    for name, search in zip(names, searches, strict=True):
         for network in read_table(search / TABLE_FILE, Path()):
             if network.test_accuracy_pct is not None:
-                found.setdefault(Path(network.folder).resolve(), network)
-    return list(found.values())
+                own = f"{name}: {network.step or network.method}"
+                found.setdefault(Path(network.folder).resolve(), (own, network))
+    return dict(found.values())
 
 
 def time_rows(
-    networks: Sequence[Candidate], folder: Path, links: Sequence[str], protocol: str, runs: int
+    networks: Mapping[str, Candidate], folder: Path, links: Sequence[str], protocol: str, runs: int
 ) -> list[Row]:
     """Returns one row per network and link, in seconds. `pi-bench latency` measures the missing ones."""
     wanted = (
-        (_key(network) | {"protocol": protocol, "link": link}, partial(_times, network, protocol, link, runs))
-        for network in networks
+        (
+            _key(name, network) | {"protocol": protocol, "link": link},
+            partial(_times, network, protocol, link, runs),
+        )
+        for name, network in networks.items()
         for link in links
     )
     return resumed(folder / "times.json", wanted, measuring=runs > 0)
 
 
 def accuracy_rows(
-    networks: Sequence[Candidate], folder: Path, data: str, protocol: str, limit: int, private: int
+    networks: Mapping[str, Candidate], folder: Path, data: str, protocol: str, limit: int, private: int
 ) -> list[Row]:
     """Returns one row per network: accuracy of the float, the integer and the private network, in percent.
 
@@ -55,8 +65,9 @@ def accuracy_rows(
     """
 
     def wanted() -> Iterator[tuple[Row, Callable[[], Row]]]:
-        for network in networks:
-            key = _key(network) | {"data": data, "protocol": protocol, "limit": limit}
+        asked = {"data": data, "protocol": protocol, "limit": limit, "private": private}
+        for name, network in networks.items():
+            key = _key(name, network) | asked
             yield key, partial(_accuracy, network, data, protocol, limit, private)
 
     return resumed(folder / "accuracy.json", wanted(), measuring=limit > 0)
@@ -74,9 +85,9 @@ def on_some_frontier(rows: Sequence[Row]) -> set[str]:
     return found
 
 
-def _key(network: Candidate) -> Row:
+def _key(name: str, network: Candidate) -> Row:
     return {
-        "network": f"{network.method} {network.step}".strip(),
+        "network": name,
         "method": network.method,
         "relu_count": network.relu_count,
         "test_accuracy_pct": network.test_accuracy_pct,

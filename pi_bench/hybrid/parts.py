@@ -13,7 +13,7 @@ HE = "he"
 """Products under homomorphic encryption."""
 
 OT = "ot"
-"""Oblivious transfers: their set-up, their extension, and what is masked with them."""
+"""The set-up and the extension of oblivious transfers, and the messages that they mask."""
 
 GARBLING = "garbling"
 """Garbled tables."""

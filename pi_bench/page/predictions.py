@@ -66,11 +66,9 @@ def _distance(ratio: float) -> float:
 
 
 def _middle_words(ratios: Sequence[float]) -> str:
-    """Returns a sentence about the median distance, or nothing where half of the predictions are 0."""
-    middle = statistics.median(map(_distance, ratios))
-    if not math.isfinite(middle):
-        return ""
-    return f" Half of the {len(ratios)} predictions are at most {100 * (middle - 1):.0f} % off."
+    """Returns a sentence about the median difference of predicted and measured times."""
+    middle = statistics.median(abs(ratio - 1) for ratio in ratios)
+    return f"Half of the {len(ratios)} predictions are at most {100 * middle:.0f} % off."
 
 
 def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
@@ -88,7 +86,7 @@ def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
         name=f"predicted-{phase}",
         title=f"Predicted and measured, {phase}",
         words=f"The prediction {phase} that is farthest off is that of {runs[farthest].label}: "
-        f"{difference_text(ratios[farthest], 'measured')}.{_middle_words(ratios)}"
+        f"{difference_text(ratios[farthest], 'measured')}. {_middle_words(ratios)}"
         if len(runs) > 1
         else f"The prediction {phase} is {difference_text(ratios[0], 'measured')}.",
         spec=bars_of_runs(

@@ -1,4 +1,4 @@
-"""`pi-bench reduce nas`: killed and run again, measured with real cryptography, and what is refused."""
+"""`pi-bench reduce nas` continues after a kill, measures with real cryptography, and refuses bad options."""
 
 import csv
 import json

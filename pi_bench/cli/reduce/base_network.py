@@ -52,7 +52,7 @@ def add_teacher(parser: argparse.ArgumentParser, what: str) -> None:
     """Adds ``--teacher``.
 
     Args:
-        what: the training that the folder holds, and what is done without one, in words.
+        what: words for the training in the folder and for the default without a folder.
 
     >>> parser = argparse.ArgumentParser()
     >>> add_teacher(parser, "a training")

@@ -71,24 +71,24 @@ def test_every_network_is_measured_once_and_drawn(
     printed = capsys.readouterr().out
     lines = printed.splitlines()
     assert [line.split("|")[1].strip() for line in lines[2:5]] == [
-        "baseline",
-        "snl pixel-16",
-        "senet pixel-8",
+        "a: baseline",
+        "a: pixel-16",
+        "b: pixel-8",
     ]
     assert all(" % of 10 |" in line and " % of 2 |" in line for line in lines[2:5])  # all are on a frontier
     assert len([line for line in lines if " time on " in line and "3 networks" in line]) == 4
     with open(out / "networks.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["network"], row["link"]) for row in rows][:2] == [
-        ("baseline", "loopback"),
-        ("baseline", "lan"),
+        ("a: baseline", "loopback"),
+        ("a: baseline", "lan"),
     ]
     assert all(
         float(row["total_s"]) == pytest.approx(float(row["online_s"]) + float(row["offline_s"]))
         for row in rows
     )
     predicted = {
-        row["link"]: float(row["predicted_online_s"]) for row in rows if row["network"] == "baseline"
+        row["link"]: float(row["predicted_online_s"]) for row in rows if row["network"] == "a: baseline"
     }
     assert predicted["lan"] > predicted["loopback"]
     figure = ET.parse(out / "frontiers.svg").getroot()
@@ -97,7 +97,7 @@ def test_every_network_is_measured_once_and_drawn(
     )  # 5 plots, 1 empty
 
     monkeypatch.setattr(method_rows, "pi_bench", not_again)
-    method_frontier.main([*command, "--runs", "0", "--limit", "10"])
+    method_frontier.main([*command, "--runs", "0", "--limit", "10", "--private-sample", "2"])
     assert capsys.readouterr().out == printed
 
 
@@ -137,3 +137,12 @@ def test_nothing_measured_is_an_error(tmp_path: Path, searches: list[Path]) -> N
     command = [str(tmp_path / "out"), str(searches[0]), "--data", "digits", "--runs", "0"]
     with pytest.raises(SystemExit, match="has no times of these networks: measure them with --runs 5"):
         method_frontier.main(command)
+
+
+def test_two_searches_of_one_name_are_refused(
+    tmp_path: Path, searches: list[Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their networks would have the same names in the table."""
+    with pytest.raises(SystemExit):
+        method_frontier.main([str(tmp_path / "out"), *map(str, [searches[0]] * 2), "--data", "digits"])
+    assert "two searches have folders of one name; rename one of them" in capsys.readouterr().err
