@@ -135,7 +135,7 @@ _products = {
 
 @pytest.fixture(scope="module", autouse=True)
 def insecure_repeated_scalars() -> Iterator[None]:
-    """INSECURE, for tests alone: base OTs of all sessions draw the same scalars, so each product is made once.
+    """INSECURE, for tests alone: base OTs of all sessions draw the same scalars, and share their products.
 
     Each session runs its base OTs whole, with choice bits, messages and keys of its own. A scalar times a
     point is the same every time. tests/unit/crypto/test_base_ot.py and tests/cli draw fresh scalars.
