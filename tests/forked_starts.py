@@ -146,7 +146,12 @@ class ForkedStarts:
 
 
 def _variables(environment: Any, *prefixes: str) -> dict[str, str]:
-    return {name: value for name, value in environment.items() if name.startswith(prefixes)}
+    """Returns the variables with these prefixes but PYTHONBREAKPOINT, which Ray sets and no start reads."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith(prefixes) and name != "PYTHONBREAKPOINT"
+    }
 
 
 @contextlib.contextmanager

@@ -111,7 +111,8 @@ _R = TypeVar("_R", bound=msgspec.Struct)
 def record_of(kind: type[_R], fields: Mapping[str, Any]) -> _R:
     """Makes the record whose fields `fields_of` gave.
 
-    >>> record_of(Listening, {"host": "127.0.0.1", "port": 7000, "prepare_s": 0.5}).prepare_s
-    0.5
+    >>> listening = Listening(host="127.0.0.1", port=7000, prepare_s=0.5, weight_cache_bytes=0)
+    >>> record_of(Listening, fields_of(listening)) == listening
+    True
     """
     return msgspec.convert(fields, kind)

@@ -323,9 +323,10 @@ class Measuring:
 
         def both_started() -> bool:
             for pid in children.read_text().split():
-                command = Path(f"/proc/{pid}/cmdline").read_text()
+                command = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
                 for name in ("client", "server"):
-                    if f"{name}_process" in command:
+                    # With -m: before its exec, a fork has the words of its parent, which may name both.
+                    if command[2:4] == ["-m", f"pi_bench.launch.{name}_process"]:
                         self.parties[name] = int(pid)
             return len(self.parties) == 2
 

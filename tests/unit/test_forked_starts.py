@@ -39,7 +39,14 @@ def test_a_fork_has_the_words_the_environment_the_streams_and_the_exit_code() ->
 
 
 @pytest.mark.parametrize(
-    ("options", "group"), [({}, "ours"), ({"process_group": 0}, "own"), ({"start_new_session": True}, "own")]
+    ("options", "group"),
+    [
+        ({}, "ours"),
+        ({"env": {**os.environ, "PYTHONBREAKPOINT": "ray.util.rpdb.set_trace"}}, "ours"),  # as after Ray
+        ({"process_group": 0}, "own"),
+        ({"start_new_session": True}, "own"),
+    ],
+    ids=["plain", "after Ray", "group", "session"],
 )
 def test_a_fork_has_the_folder_and_the_group_that_are_asked_for_and_hears_signals(
     options: dict[str, Any], group: str, tmp_path: Path
