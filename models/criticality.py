@@ -134,6 +134,21 @@ def require_full(recipe: Recipe) -> None:
         )
 
 
+def require_relus(recipe: Recipe) -> None:
+    """Checks that `recipe` is a baseline without polynomials, for methods that put polynomials or masks in
+    place of its ReLUs.
+
+    Raises:
+        ModelError: The recipe is reduced (`require_full`), or has polynomials.
+
+    >>> from pi_bench.models import load_recipe
+    >>> require_relus(load_recipe("resnet18-cifar100-557056"))
+    """
+    require_full(recipe)
+    if recipe.has_polynomials:
+        raise ModelError(f"{recipe.name} has polynomials: start from the network with all its ReLUs")
+
+
 def base_name(recipe: Recipe) -> str:
     """Returns the recipe's name without the number of ReLUs at its end.
 

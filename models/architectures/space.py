@@ -15,7 +15,7 @@ import numpy as np
 
 from pi_bench.errors import ModelError, UsageError
 
-from ..criticality import require_full
+from ..criticality import require_relus
 from ..recipe import Recipe
 from ..recipe_keys import MAX_WIDTH
 from ..recipe_schema import parse_recipe
@@ -65,9 +65,7 @@ class Space(ABC, Generic[Architecture]):
                 f"{base.name} is of the family {base.family}: --space {self.name} needs a network of the "
                 f"family {self.name}, such as {self.network}"
             )
-        require_full(base)
-        if base.has_polynomials:
-            raise ModelError(f"{base.name} has polynomials: start from the network with all its ReLUs")
+        require_relus(base)
         self.base = dataclasses.replace(base, alpha=1.0, published=None)
         self.settings = settings
         if GROWTH**self.reduction_count * base.least_width > MAX_WIDTH:

@@ -13,18 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pi_bench.errors import ModelError
 from pi_bench.progress import Progress
 
 from ..autorep.replacement import replaced_recipe
 from ..autorep.settings import ReplacementSettings
-from ..criticality import require_full
-from ..linearization.linearize import budget_folder, require_budgets
+from ..criticality import require_relus
+from ..linearization.linearize import require_budgets
 from ..recipe import Recipe
-from ..training.training_files import START_FILE
-from .candidate import Candidate, candidate_of
+from .candidate import Candidate
 from .engine import Announce, Engine
-from .masked_budgets import masked_budgets
+from .masked_budgets import finetuned, masked_budgets, prepared_per_budget
 from .trainings import BudgetSettings, opened_from
 
 
@@ -84,9 +82,7 @@ def autorep(
     ...     print(error)
     --budget 1000000: resnet18-cifar100-557056 has 557,056 ReLUs, a budget must be below that
     """
-    require_full(base)
-    if base.has_polynomials:
-        raise ModelError(f"{base.name} has polynomials: start from the network with all its ReLUs")
+    require_relus(base)
     budgets = masked_budgets(base, settings, "pixel", say, lambda count: replaced_recipe(base, count))
     require_budgets(base, "pixel", budgets)
     identity = {"replacement": settings.replacement.as_dict()}
@@ -94,44 +90,12 @@ def autorep(
         "autorep", base, settings, root, engine, identity, progress=progress, announce=announce
     ) as (trainings, teacher, found):
         recipes = {budget: replaced_recipe(base, budget) for budget in budgets}
-        replaced = {budget: root / "replaced" / str(budget) for budget in budgets}
-        jobs = [
-            trainings.job(
-                "replace",
-                f"replaced-{budget}",
-                base,
-                folder,
-                settings=settings.replacement,
-                budget=budget,
-                teacher=teacher,
-            )
-            for budget, folder in replaced.items()
-        ]
-        outcomes = trainings.prepare(jobs)
-        ended = {budget: outcomes[f"replaced-{budget}"] for budget in budgets}
-        for budget, outcome in ended.items():
+        folders = {budget: root / "replaced" / str(budget) for budget in budgets}
+        replaced = prepared_per_budget(
+            "replace", "replaced", base, folders, settings.replacement, trainings, teacher
+        )
+        for budget, outcome in replaced.items():
             if outcome.result is not None:
                 left = outcome.result["relu_count_before"]
                 say(f"  replaced: {budget:,} ReLUs of the {left:,} that the last epoch left")
-        jobs = [
-            trainings.training(
-                str(budget),
-                recipe,
-                settings.finetuning,
-                root / "networks" / str(budget),
-                teacher,
-                budget_folder(replaced[budget], budget) / START_FILE,
-            )
-            for budget, recipe in recipes.items()
-            if ended[budget].result is not None
-        ]
-        outcomes = trainings.run(jobs)  # a replacement that diverged has no network to finetune
-        return [
-            *found,
-            *(
-                candidate_of(
-                    "autorep", f"pixel-{budget}", recipe, outcomes.get(str(budget), ended[budget]), root
-                )
-                for budget, recipe in recipes.items()
-            ),
-        ]
+        return [*found, *finetuned("autorep", recipes, folders, settings, trainings, teacher, replaced)]

@@ -146,4 +146,5 @@ def bcd(
         )
         ended(trainings.prepare([job])["descent"])
         recipes = {budget: masked_recipe(base, "pixel", budget, "bcd") for budget in budgets}
-        return [*found, *finetuned("bcd", recipes, descent, settings, trainings, teacher)]
+        folders = dict.fromkeys(budgets, descent)
+        return [*found, *finetuned("bcd", recipes, folders, settings, trainings, teacher)]

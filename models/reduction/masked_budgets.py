@@ -13,6 +13,8 @@ from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
 from ..training.training_files import START_FILE
 from .candidate import Candidate, candidate_of
+from .job import JobOutcome
+from .search_job import Argument
 from .time_budgets import relu_budgets
 from .trainings import BudgetSettings, Trainings
 
@@ -63,15 +65,57 @@ def masked_budgets(
     )
 
 
+def prepared_per_budget(
+    kind: str,
+    name: str,
+    base: Recipe,
+    folders: Mapping[int, Path],
+    settings: Argument,
+    trainings: Trainings,
+    teacher: Path,
+) -> dict[int, JobOutcome]:
+    """Runs one job per budget that chooses the masks of its network, in its folder.
+
+    Args:
+        kind: the kind of job (`search_job`).
+        name: the first word of the jobs' names.
+        folders: the folders of the jobs by budget.
+        settings: the settings of the jobs.
+
+    >>> import tempfile
+    >>> from pi_bench.models import load_recipe
+    >>> from .trainings import SearchSettings
+    >>> settings = SearchSettings(data_dir=Path("data"), device="cpu", threads=1)
+    >>> base, teacher = load_recipe("resnet18-cifar100-557056"), Path("teacher")
+    >>> with tempfile.TemporaryDirectory() as root:
+    ...     trainings = Trainings(Path(root), None, settings, print, print)
+    ...     prepared_per_budget("select", "masks", base, {}, None, trainings, teacher)
+    {}
+    """
+    jobs = [
+        trainings.job(
+            kind, f"{name}-{budget}", base, folder, settings=settings, budget=budget, teacher=teacher
+        )
+        for budget, folder in folders.items()
+    ]
+    outcomes = trainings.prepare(jobs)
+    return {budget: outcomes[f"{name}-{budget}"] for budget in folders}
+
+
 def finetuned(
     method: str,
     recipes: Mapping[int, Recipe],
-    started: Path,
+    folders: Mapping[int, Path],
     settings: BudgetSettings,
     trainings: Trainings,
     teacher: Path,
+    prepared: Mapping[int, JobOutcome] | None = None,
 ) -> list[Candidate]:
-    """Finetunes the network of each budget from its folder in `started`, with frozen masks.
+    """Finetunes the network of each budget with frozen masks, from what a job has left in its folder.
+
+    Args:
+        prepared: the outcomes of `prepared_per_budget`. A network whose preparation diverged is not
+            finetuned.
 
     Returns:
         The networks by the order of `recipes`, diverged ones included.
@@ -84,7 +128,7 @@ def finetuned(
     ... )
     >>> with tempfile.TemporaryDirectory() as name:
     ...     trainings = Trainings(Path(name), None, settings, print, print)
-    ...     finetuned("snl", {}, Path(name), settings, trainings, Path("teacher"))
+    ...     finetuned("snl", {}, {}, settings, trainings, Path("teacher"))
     []
     """
     jobs = [
@@ -94,13 +138,15 @@ def finetuned(
             settings.finetuning,
             trainings.root / "networks" / str(budget),
             teacher,
-            budget_folder(started, budget) / START_FILE,
+            budget_folder(folders[budget], budget) / START_FILE,
         )
         for budget, recipe in recipes.items()
+        if prepared is None or prepared[budget].result is not None
     ]
-    outcomes = trainings.run(jobs)
+    outcomes = {int(name): outcome for name, outcome in trainings.run(jobs).items()}
+    outcomes = {**(prepared or {}), **outcomes}
     return [
-        candidate_of(method, f"{recipe.masks}-{budget}", recipe, outcomes[str(budget)], trainings.root)
+        candidate_of(method, f"{recipe.masks}-{budget}", recipe, outcomes[budget], trainings.root)
         for budget, recipe in recipes.items()
     ]
 

@@ -20,11 +20,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pi_bench.errors import ModelError
 from pi_bench.progress import Progress
 
 from ..building import build
-from ..criticality import require_full
+from ..criticality import require_relus
 from ..planning import CHOICES, choices_of, delphi_score, time_score, with_choices
 from ..recipe import Recipe
 from ..training.logs import write_rows
@@ -75,9 +74,7 @@ def plan(
     ...     print(error)
     --budget 1000000: resnet18-cifar100-557056 has 557,056 ReLUs, a budget must be below that
     """
-    require_full(base)
-    if base.has_polynomials:
-        raise ModelError(f"{base.name} has polynomials: start from the network with all its ReLUs")
+    require_relus(base)
     paths = [path for path, _ in base.relu_shapes()]
     for choice in settings.choices:
         build(with_choices(base, dict.fromkeys(paths, choice)), "meta")  # ReLU6 is refused here

@@ -20,11 +20,11 @@ from typing import Any
 
 import numpy as np
 
-from pi_bench.errors import ModelError, UsageError
+from pi_bench.errors import UsageError
 from pi_bench.progress import Progress
 
 from ..building import build
-from ..criticality import require_full
+from ..criticality import require_relus
 from ..mixture import KINDS
 from ..planning import CHOICES, with_choices
 from ..recipe import Recipe
@@ -101,9 +101,7 @@ def safenet(
     ...     print(error)
     --budget 1000000: resnet18-cifar100-557056 has 557,056 ReLUs, a budget must be below that
     """
-    require_full(base)
-    if base.has_polynomials:
-        raise ModelError(f"{base.name} has polynomials: start from the network with all its ReLUs")
+    require_relus(base)
     build(with_choices(base, {path: "cubic" for path, _ in base.relu_shapes()}), "meta")  # refuses ReLU6
     plan = PlanCosts(base, settings.objective)
     for budget in settings.budgets:

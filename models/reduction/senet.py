@@ -13,18 +13,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pi_bench.errors import ModelError
 from pi_bench.progress import Progress
 
-from ..criticality import require_full
-from ..linearization.linearize import budget_folder, require_budgets
+from ..criticality import require_relus
+from ..linearization.linearize import require_budgets
 from ..linearization.masked_recipe import masked_recipe
 from ..recipe import Recipe
 from ..senet.settings import SelectionSettings
-from ..training.training_files import START_FILE
-from .candidate import Candidate, candidate_of
+from .candidate import Candidate
 from .engine import Announce, Engine
-from .masked_budgets import masked_budgets
+from .masked_budgets import finetuned, masked_budgets, prepared_per_budget
 from .trainings import BudgetSettings, opened_from
 
 
@@ -84,9 +82,7 @@ def senet(
     ...     print(error)
     --budget 1000000: resnet18-cifar100-557056 has 557,056 ReLUs, a budget must be below that
     """
-    require_full(base)
-    if base.has_polynomials:
-        raise ModelError(f"{base.name} has polynomials: start from the network with all its ReLUs")
+    require_relus(base)
     budgets = masked_budgets(base, settings, "pixel", say)
     require_budgets(base, "pixel", budgets)
     identity = {"selection": settings.selection.as_dict()}
@@ -98,46 +94,12 @@ def senet(
         found,
     ):
         recipes = {budget: masked_recipe(base, "pixel", budget, "senet") for budget in budgets}
-        selected = {budget: root / "selected" / str(budget) for budget in budgets}
-        jobs = [
-            trainings.job(
-                "select",
-                f"masks-{budget}",
-                base,
-                folder,
-                settings=settings.selection,
-                budget=budget,
-                teacher=teacher,
-            )
-            for budget, folder in selected.items()
-        ]
-        outcomes = trainings.prepare(jobs)
-        chosen = {budget: outcomes[f"masks-{budget}"] for budget in budgets}
+        folders = {budget: root / "selected" / str(budget) for budget in budgets}
+        chosen = prepared_per_budget("select", "masks", base, folders, settings.selection, trainings, teacher)
         for budget, outcome in chosen.items():
             if outcome.result is not None:
                 say(
                     f"  masks of {budget:,} ReLUs: {100 * outcome.result['changed']:.1f} % changed in epoch "
                     f"{outcome.result['epoch']}, the last one"
                 )
-        jobs = [
-            trainings.training(
-                str(budget),
-                recipe,
-                settings.finetuning,
-                root / "networks" / str(budget),
-                teacher,
-                budget_folder(selected[budget], budget) / START_FILE,
-            )
-            for budget, recipe in recipes.items()
-            if chosen[budget].result is not None
-        ]
-        outcomes = trainings.run(jobs)  # a choice that diverged has no network to finetune
-        return [
-            *found,
-            *(
-                candidate_of(
-                    "senet", f"pixel-{budget}", recipe, outcomes.get(str(budget), chosen[budget]), root
-                )
-                for budget, recipe in recipes.items()
-            ),
-        ]
+        return [*found, *finetuned("senet", recipes, folders, settings, trainings, teacher, chosen)]

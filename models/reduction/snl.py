@@ -105,7 +105,8 @@ def snl(
             )
         linearized = root / "linearized"
         recipes = {budget: budget_recipe(linearized, budget) for budget in budgets}
-        return [*found, *finetuned("snl", recipes, linearized, settings, trainings, teacher)]
+        folders = dict.fromkeys(budgets, linearized)
+        return [*found, *finetuned("snl", recipes, folders, settings, trainings, teacher)]
 
 
 def _linearized(
