@@ -1,0 +1,113 @@
+"""The fewest bytes against the fastest packing, by part: offline bytes and times on loopback, LAN and WAN.
+
+`python -m benchmarks.bytes_on_links FOLDER` measures the networks of DeepReDuce's Table 4, VGG16, MobileNetV1
+and ResNet50 with the defaults, and with packed answers and silent OTs (`CHOICES`). It keeps each record in
+FOLDER as soon as it is whole, so a run that was interrupted continues, and prints a table with one line per
+network, link and choice. `--protocol`, `--link` and `--network` choose a part of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pi_bench
+from benchmarks.markdown import table
+from pi_bench.models.published.tables import load_table
+
+CHOICES = {
+    "compute, softspoken": ("--he-plan", "compute", "--ot", "softspoken"),
+    "bytes, ferret": ("--he-plan", "bytes", "--ot", "ferret"),
+}
+RUNS = {"loopback": ("3", "1"), "lan": ("2", "1"), "wan": ("1", "0")}
+"""Timed and untimed runs per link."""
+
+LARGE = ("vgg16-cifar100-276480", "mobilenetv1-cifar100-411648", "resnet50-imagenet-9608704")
+NOT_RUN = {("resnet50-imagenet-9608704", "wan")}
+"""ResNet50 would take ten minutes per inference there."""
+
+PARTS = {"products": "he", "OTs": "ot", "tables": ("garbling", "tables")}
+
+
+def measured(folder: Path, recipe: str, protocol: str, link: str, choice: str) -> dict[str, Any]:
+    """Returns the record of one cell, from the folder or measured now."""
+    path = folder / f"{recipe}.{protocol}.{link}.{choice.replace(', ', '-')}.json"
+    if not path.exists():
+        model = folder / f"{recipe}.pt"
+        if not model.exists():
+            _run("export", "--recipe", recipe, "-o", str(model))
+        runs, warmup = RUNS[link]
+        words = [*CHOICES[choice], *(() if link == "loopback" else ("--link", link))]
+        words += ["--runs", runs, "--warmup", warmup, "--no-history", "--json", str(path)]
+        _run("latency", str(model), "--protocol", protocol, *words)
+    return dict(json.loads(path.read_text()))
+
+
+def _run(*words: str) -> None:
+    print(" ".join(words), file=sys.stderr, flush=True)
+    subprocess.run(
+        [sys.executable, "-m", "pi_bench", *words],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def cells(recipe: str, link: str, choice: str, record: dict[str, Any]) -> tuple[str, ...]:
+    """Returns one line of the table: bytes up and down together, and both times in seconds."""
+    offline, online = record["offline"], record["online"]
+    sizes = {name: sum(part["bytes"].values()) for name, part in offline["parts"].items()}
+    parts = [sum(sizes.get(name, 0) for name in _names(part)) for part in PARTS.values()]
+    prepared, moved = sum(offline["bytes"].values()), sum(online["bytes"].values())
+    return (
+        *(recipe, link, choice),
+        *(f"{1e-6 * size:,.1f}" for size in (*parts, prepared, moved, prepared + moved)),
+        f"{offline['time_s']:.2f} s",
+        f"{online['latency_s']['median']:.3f} s",
+        "yes" if record["verification"]["passed"] else "NO",
+    )
+
+
+def _names(part: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (part,) if isinstance(part, str) else part
+
+
+HEADER = (
+    *("network", "link", "packing and OTs", *(f"{name}, MB" for name in PARTS)),
+    *("offline, MB", "online, MB", "all, MB", "offline", "online", "verified"),
+)
+
+
+def rows(networks: list[str], links: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Yields network, link and choice. The choices to compare follow each other, to meet the same machine."""
+    for recipe in networks:
+        for link in links:
+            if (recipe, link) not in NOT_RUN:
+                yield from ((recipe, link, choice) for choice in CHOICES)
+
+
+def main() -> int:
+    table_4 = [network.recipe for network in load_table("deepreduce-4").networks]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--network", nargs="+", default=[*table_4, *LARGE])
+    parser.add_argument("--link", nargs="+", choices=RUNS, default=list(RUNS))
+    parser.add_argument("--protocol", default="delphi")
+    parsed = parser.parse_args()
+    parsed.folder.mkdir(parents=True, exist_ok=True)
+    lines = [
+        cells(recipe, link, choice, measured(parsed.folder, recipe, parsed.protocol, link, choice))
+        for recipe, link, choice in rows(parsed.network, parsed.link)
+    ]
+    print(f"pi-bench {pi_bench.__version__}, `python -m benchmarks.bytes_on_links FOLDER`, {parsed.protocol}")
+    print("\n".join(table(HEADER, lines)))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
