@@ -2,7 +2,9 @@
 
 Most of a small command's CPU time goes to Python's start and to imports, which are the same every time. Here
 they happen once per test process, in a process (tests/fork_server.py) that then forks itself. A fork is a
-process of its own: exit code, streams, signals, process group, memory and isolation are those of `Popen`.
+process of its own: words, exit code, streams, signals, process group, memory and isolation are those of
+`Popen`. The parties of a command that is a fork are forks too, of a child that the command has from its
+start.
 
 What a fork cannot have is left to a new interpreter: other variables that Python reads at its start, and
 any command but ``python -m MODULE`` of a module in `PREPARED`. A test of the start itself uses the fixture
@@ -20,7 +22,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,48 +31,78 @@ _PARTIES = (
     "pi_bench.launch.server_process",
     *(f"pi_bench.protocols.{name}" for name in ("delphi", "fss", "ideal", "null")),
 )
-PREPARED = {
-    "pi_bench": (
-        *_PARTIES,
-        *(f"pi_bench.cli.{name}" for name in ("infer", "latency", "latency_connected", "latency_output")),
-        *("pi_bench.cli.inspect", "pi_bench.cli.serve"),
+_COMMANDS = (
+    *_PARTIES,
+    *(
+        f"pi_bench.cli.{name}"
+        for name in ("compare", "history", "infer", "inspect", "latency", "latency_connected")
     ),
+    *(
+        f"pi_bench.cli.{name}"
+        for name in ("latency_output", "parser", "progress", "schema", "serve", "warnings")
+    ),
+    *("pi_bench.launch.cached_costs", "pi_bench.launch.cached_limits", "pi_bench.launch.timelines"),
+    *("pi_bench.report.details", "pi_bench.report.history", "pi_bench.report.inspection"),
+    *("pi_bench.report.result_table", "pi_bench.report.trace", "pi_bench.report.two_machines"),
+    *("pi_bench.history", "pi_bench.network.files.model_file", "pi_bench.network.fusion.plan"),
+    *("pi_bench.tasks.inspecting", "pi_bench.tasks.predicting", "numpy.random", "rich", "pickletools"),
+)
+PREPARED = {
+    "pi_bench": _COMMANDS,
     "pi_bench.launch.client_process": _PARTIES,
     "pi_bench.launch.server_process": _PARTIES,
+    "pytest": (
+        *_COMMANDS,
+        *("pi_bench.python_interface", "pi_bench.pytest_plugin"),
+        *("pytest", "pytest_benchmark.plugin", "xdist.plugin", "_hypothesis_pytestplugin", "unittest.mock"),
+    ),
     "pi_bench.models.reduction.worker": ("pi_bench.models.reduction.worker",),
 }
 """The modules that are started as forks, with those that are imported before."""
 
-_READ_AT_START = (
-    "PYTHON",
-    "LANG",
-    "LC_",
-    "LD_",
-    "GLIBC_",
-    "MALLOC_",
-    "OMP_",
-    "OPENBLAS_",
-    "MKL_",
-    "PI_BENCH_ISA",
-)
+_START_OTHERS = ("latency", "serve", "compare", "sweep", "accuracy", "costs", "micro", "reduce", "infer")
+"""The commands of pi-bench that start processes."""
+
+_OF_THREADS = ("OMP_", "OPENBLAS_", "MKL_")
+"""Variables that numpy's libraries read at the start. A party that is forked inside of a fork keeps its
+command's number of threads there. Parties compute in native code, and a message gives them its number."""
+
+_READ_AT_START = ("PYTHON", "LANG", "LC_", "LD_", "GLIBC_", "MALLOC_", "PI_BENCH_ISA", *_OF_THREADS)
 _PR_SET_CHILD_SUBREAPER = 36
 _SERVER = Path(__file__).parent / "fork_server.py"
+_ROOM = "-" * 1000  # for the words of a fork, which take the place of the server's
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class ForkServer:
-    """One process that has imported `modules` with these variables, and forks itself."""
+    """One process that has imported `modules`, and forks itself.
 
-    def __init__(self, modules: tuple[str, ...], environment: dict[str, str]) -> None:
-        self._connection, theirs = socket.socketpair()
+    Args:
+        connection: the socket to it.
+        process: the process itself, where this process has started it as a new interpreter.
+    """
+
+    def __init__(
+        self,
+        connection: socket.socket,
+        modules: tuple[str, ...],
+        process: subprocess.Popen[bytes] | None = None,
+    ) -> None:
+        self._connection, self.modules, self.process = connection, modules, process
+
+    @classmethod
+    def started(cls, modules: tuple[str, ...], environment: dict[str, str]) -> ForkServer:
+        """Starts a new interpreter with these variables."""
+        connection, theirs = socket.socketpair()
         with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", str(_SERVER), str(theirs.fileno()), *modules],
+            process = subprocess.Popen(
+                [sys.executable, "-P", str(_SERVER), str(theirs.fileno()), ",".join(modules), _ROOM],
                 pass_fds=[theirs.fileno()],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 process_group=0,  # Ctrl-C in the terminal is for pytest and for the forks
             )
+        return cls(connection, modules, process)
 
     def start(self, request: dict[str, Any], files: list[int]) -> int:
         """Returns the process id of a fork, which is a child of this process."""
@@ -89,17 +121,24 @@ class ForkServer:
     def close(self) -> None:
         """Ends the server; its forks live on."""
         self._connection.close()
-        self._process.wait()
+        if self.process is not None:
+            self.process.wait()
 
 
 class ForkedStarts:
-    """The servers of this process: one for each set of modules and of variables read at the start."""
+    """The servers of this process: one for each set of modules and of variables read at the start.
 
-    def __init__(self) -> None:
+    Args:
+        only: the one server of a process that is a fork itself.
+    """
+
+    def __init__(self, only: ForkServer | None = None) -> None:
         self.suspended = False
+        self.servers: dict[Any, ForkServer] = {}
         self._guard = threading.Lock()
-        self._servers: dict[Any, ForkServer] = {}
+        self._only = only
         self._python = _variables(os.environ, "PYTHON")
+        self._others = _variables(os.environ, *set(_READ_AT_START).difference(_OF_THREADS))
 
     def pid(self, given: dict[str, Any]) -> int | None:
         """Starts the process of `Popen._execute_child` with these arguments; None if no fork can be it."""
@@ -120,7 +159,10 @@ class ForkedStarts:
         files = [number if file == -1 else file for file, number in streams] + list(given["pass_fds"])
         request = {
             "module": module,
+            "command": words,
             "words": rest,
+            "starts": module == "pytest"
+            or (module == "pi_bench" and not {*rest[:1]}.isdisjoint(_START_OTHERS)),
             "from_folder": not options,
             "environment": environment,
             "folder": os.fsdecode(given["cwd"] or os.getcwd()),
@@ -131,17 +173,22 @@ class ForkedStarts:
             "files": [0, 1, 2, *given["pass_fds"]],
         }
         with self._guard:
-            return self._server(PREPARED[module], environment).start(request, files)
+            server = self._server(PREPARED[module], environment)
+            return None if server is None else server.start(request, files)
 
-    def _server(self, modules: tuple[str, ...], environment: dict[str, str]) -> ForkServer:
+    def _server(self, modules: tuple[str, ...], environment: dict[str, str]) -> ForkServer | None:
+        if self._only is not None:
+            others = _variables(environment, *set(_READ_AT_START).difference(_OF_THREADS))
+            fits = set(modules) <= set(self._only.modules) and others == self._others
+            return self._only if fits else None
         key = (modules, tuple(sorted(_variables(environment, *_READ_AT_START).items())))
-        if key not in self._servers:
-            self._servers[key] = ForkServer(modules, environment)
-        return self._servers[key]
+        if key not in self.servers:
+            self.servers[key] = ForkServer.started(modules, environment)
+        return self.servers[key]
 
     def close(self) -> None:
         """Ends every server."""
-        for server in self._servers.values():
+        for server in self.servers.values():
             server.close()
 
 
@@ -154,10 +201,9 @@ def _variables(environment: Any, *prefixes: str) -> dict[str, str]:
     }
 
 
-@contextlib.contextmanager
-def forked_starts() -> Iterator[ForkedStarts]:
-    """Lets `subprocess.Popen` fork where it can, inside of the context."""
-    starts, execute = ForkedStarts(), subprocess.Popen._execute_child  # type: ignore[attr-defined]
+def install(starts: ForkedStarts) -> Callable[[], None]:
+    """Lets `subprocess.Popen` fork where it can, until the returned function is called."""
+    execute = subprocess.Popen._execute_child  # type: ignore[attr-defined]
     names = inspect.signature(execute)
 
     def _execute_child(process: subprocess.Popen[Any], *arguments: Any) -> None:
@@ -171,9 +217,20 @@ def forked_starts() -> Iterator[ForkedStarts]:
         pipes = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
         process._close_pipe_fds(*(given[name] for name in pipes))  # type: ignore[attr-defined]
 
+    def restore() -> None:
+        subprocess.Popen._execute_child = execute  # type: ignore[attr-defined]
+
     subprocess.Popen._execute_child = _execute_child  # type: ignore[attr-defined]
+    return restore
+
+
+@contextlib.contextmanager
+def forked_starts() -> Iterator[ForkedStarts]:
+    """Lets `subprocess.Popen` fork where it can, inside of the context."""
+    starts = ForkedStarts()
+    restore = install(starts)
     try:
         yield starts
     finally:
-        subprocess.Popen._execute_child = execute  # type: ignore[attr-defined]
+        restore()
         starts.close()

@@ -54,7 +54,8 @@ class Serving:
     @property
     def party_pids(self) -> list[int]:
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        return [int(pid) for pid in children.split()]
+        pids = [int(pid) for pid in children.split()]
+        return [pid for pid in pids if b"server_process" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
     def close(self) -> None:
         self.process.kill()

@@ -15,12 +15,18 @@ import pytest
 from tests.forked_starts import ForkedStarts
 from tests.waiting import eventually
 
+ROOT = Path(__file__).parents[2]
 PI_BENCH = [sys.executable, "-m", "pi_bench"]
 WAITING = [*PI_BENCH, "infer", "--connect", "127.0.0.1:1", "--input", "/dev/stdin"]
 
 
+def words_of(pid: int) -> bytes:
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 def is_fork(pid: int) -> bool:
-    return b"fork_server.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    """A fork's words stand in the place of its server's, which are longer."""
+    return words_of(pid).endswith(b"\0\0")
 
 
 def test_a_fork_has_the_words_the_environment_the_streams_and_the_exit_code() -> None:
@@ -55,6 +61,7 @@ def test_a_fork_has_the_folder_and_the_group_that_are_asked_for_and_hears_signal
         WAITING, cwd=tmp_path, stdin=subprocess.PIPE, stderr=subprocess.PIPE, **options
     ) as process:
         assert is_fork(process.pid)
+        assert words_of(process.pid).rstrip(b"\0").split(b"\0") == [os.fsencode(word) for word in WAITING]
         assert os.readlink(f"/proc/{process.pid}/cwd") == str(tmp_path)
         assert os.getpgid(process.pid) == (os.getpgrp() if group == "ours" else process.pid)
         assert (os.getsid(process.pid) == process.pid) == ("start_new_session" in options)
@@ -80,7 +87,7 @@ def test_a_fork_has_no_files_but_those_that_it_is_given(forks: ForkedStarts) -> 
     ) as process:
         assert is_fork(process.pid)
         ours, found = open_files("self"), open_files(process.pid)
-        servers = [open_files(server._process.pid) for server in forks._servers.values()]
+        servers = [open_files(server.process.pid) for server in forks.servers.values()]
         sockets = {file for files in servers for file in files.values() if file.startswith("socket:")}
         # The socket over which it has told its number is the last that it closes.
         assert sockets and eventually(lambda: not sockets & set(open_files(process.pid).values()))
@@ -111,3 +118,31 @@ def test_a_test_of_the_start_gets_new_interpreters(new_interpreters: None, forks
     with subprocess.Popen(WAITING, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert not is_fork(process.pid)
         process.kill()
+
+
+def has_ended(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_the_parties_of_a_fork_are_forks_and_its_children(model_file: Path) -> None:
+    serve = [*PI_BENCH, "serve", str(model_file), "--listen", "127.0.0.1:0"]
+    process = subprocess.Popen(serve, stdout=subprocess.PIPE)
+    try:
+        assert process.stdout is not None
+        started = process.stdout.readline()
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        words = {int(pid): words_of(int(pid)).rstrip(b"\0").split(b"\0") for pid in children}
+        groups = {pid: os.getpgid(pid) for pid in words}
+        forks = {pid: is_fork(pid) for pid in words}
+    finally:
+        process.kill()
+        process.communicate()
+    assert started.startswith(b"serving")
+    server, party = sorted(words, key=lambda pid: b"-m" in words[pid])
+    assert words[server] == [os.fsencode(sys.executable), os.fsencode(ROOT / "tests/fork_server.py")]
+    assert words[party][1:4] == [b"-P", b"-m", b"pi_bench.launch.server_process"] and forks[party]
+    assert groups == {server: server, party: party}  # Ctrl-C reaches neither
+    assert eventually(lambda: has_ended(server) and has_ended(party))

@@ -1,4 +1,7 @@
-"""The fixture `pi_bench_latency`, in test suites of a user: each runs in a pytest process of its own."""
+"""The fixture `pi_bench_latency`, in test suites of a user: each runs in a pytest process of its own.
+
+That process is a fork (tests/forked_starts.py) that has imported pytest, its plugins and pi-bench before.
+"""
 
 from __future__ import annotations
 
@@ -137,7 +140,7 @@ def test_latency(pi_bench_latency):
     assert "pi_bench_latency was called twice in one test" in output and "parametrize" in output
 
 
-def test_a_suite_without_the_fixture_loads_nothing_heavy(suite: Path) -> None:
+def test_a_suite_without_the_fixture_loads_nothing_heavy(suite: Path, new_interpreters: None) -> None:
     code = """
 import sys
 
