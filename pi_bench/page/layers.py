@@ -8,6 +8,7 @@ from pi_bench.page.parts import PageTable, Plot, Section
 from pi_bench.page.runs import LabeledRun
 from pi_bench.page.specs import Encoding, bars_of_runs, layer, quantity, rounded, series, tooltip, with_prefix
 from pi_bench.page.theme import ALARM, SERIES
+from pi_bench.report.documents.floor import Floor
 from pi_bench.report.documents.latency import MeasuredLayer
 from pi_bench.report.floor import layer_floors_s
 from pi_bench.report.layer_time import LayerTime, layer_times
@@ -15,6 +16,14 @@ from pi_bench.report.quantities import percent, seconds, seconds_or_dash
 
 _KINDS = ("compute", "send", "wait", "hidden", "floor")
 _COLORS = (SERIES[0], SERIES[1], SERIES[4], SERIES[2], ALARM)
+
+_FLOOR_WORDS = (
+    "The floors of the layers do not add up to the floor of the phase. That of a layer is the longest of the "
+    "client's work, the server's work and the messages of this layer alone. That of the phase adds up each of "
+    "the three over all layers before it takes the longest, because they may overlap: this makes it smaller "
+    "than the sum. Its messages also wait for each other, where a layer counts either their bytes or their "
+    "travel: this makes it larger."
+)
 
 
 def section(runs: Sequence[LabeledRun]) -> Section:
@@ -36,6 +45,7 @@ def section(runs: Sequence[LabeledRun]) -> Section:
             "it, so it is no part of the latency.",
             "The floor of a layer includes the travel of its message. The client may wait for it in a later "
             "layer, so a layer can take less time than its floor.",
+            *((_FLOOR_WORDS,) if any(run.result.floor is not None for run in runs) else ()),
         ),
         plots=tuple(_plot(run, choice=run.label) for run in runs),
     )
@@ -74,7 +84,7 @@ def _plot(run: LabeledRun, choice: str) -> Plot:
         title=f"Layers of {run.label}",
         words=f"The {len(rows)} layers of {run.label}, from input to output. Most time takes "
         f"{slowest.layer.name}: {seconds(slowest.time_s)}, {percent(slowest.fraction)} of all layers, "
-        f"{_waiting_text(slowest)}.",
+        f"{_waiting_text(slowest)}.{_floor_text(run.result.floor)}",
         spec=_spec(rows, labels),
         table=PageTable(
             f"Online time by layer of {run.label}",
@@ -89,6 +99,13 @@ def _waiting_text(row: LayerTime[MeasuredLayer]) -> str:
     if not row.wait_s:
         return "without waiting"
     return f"of which {seconds(row.wait_s)} ({percent(row.wait_s / row.time_s)}) are waiting"
+
+
+def _floor_text(floor: Floor | None) -> str:
+    if floor is None:
+        return ""
+    together_s = sum(layer_floors_s(floor).values())
+    return f" The floors of the layers sum to {seconds(together_s)}, the phase has {seconds(floor.online.time_s)}."
 
 
 def _spec(rows: Sequence[LayerTime[MeasuredLayer]], labels: Sequence[str]) -> Encoding:

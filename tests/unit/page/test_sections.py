@@ -75,6 +75,16 @@ def test_the_layers_of_a_run_add_up_to_what_the_client_recorded() -> None:
     assert len(plot.table.rows) == len(RESULT.online.layers)
 
 
+def test_the_floors_of_layers_and_phase_stand_side_by_side_with_the_reason_for_the_difference() -> None:
+    with_floor, without = variant(), {**variant(name="resnet18-cifar100-57344"), "floor": None}
+    layers = sections(with_floor, without)["layers"]
+    together = seconds(2e-5 * len(RESULT.online.layers))
+    assert layers.plots[0].words.endswith(f"sum to {together}, the phase has 1.00 ms.")
+    assert "floor" not in layers.plots[1].words
+    assert any("do not add up to the floor of the phase" in each for each in layers.words)
+    assert not any("add up to the floor" in each for each in sections(without)["layers"].words)
+
+
 def test_bytes_of_both_directions_touch_and_end_at_their_sum() -> None:
     plots = sections(latency_fields())["bytes"].plots
     for plot, sent in zip(plots, (RESULT.online.bytes, RESULT.offline.bytes), strict=True):
