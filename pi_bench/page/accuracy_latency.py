@@ -10,7 +10,7 @@ published accuracy is hollow.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pi_bench.page.parts import PageTable, Plot
 from pi_bench.page.published import PublishedLatency
@@ -26,18 +26,20 @@ from pi_bench.page.specs import (
     shapes,
     tooltip,
 )
-from pi_bench.page.theme import ALARM, INK, SERIES
 from pi_bench.report.documents.accuracy import Accuracy
 from pi_bench.report.quantities import seconds
 
 _HERE = "measured here"
 _PAPER = "test bed of a paper"
-_COLORS = (*SERIES, ALARM, INK)
 _HOLLOW = {"type": "point", "filled": False, "strokeWidth": 2}
 
 
 def plot(
-    data: str, runs: Sequence[LabeledRun], own: Sequence[Accuracy], published: Sequence[PublishedLatency]
+    data: str,
+    runs: Sequence[LabeledRun],
+    own: Sequence[Accuracy],
+    published: Sequence[PublishedLatency],
+    colors: Mapping[str, str],
 ) -> Plot | None:
     """Returns the plot of a data set; None where no run has an accuracy.
 
@@ -46,8 +48,9 @@ def plot(
 
     Args:
         own: accuracies that were measured on this data set.
+        colors: those of all protocols and methods.
 
-    >>> plot("cifar100", [], [], []) is None
+    >>> plot("cifar100", [], [], [], {}) is None
     True
     """
     rows = _measured(runs, own, published)
@@ -78,7 +81,7 @@ def plot(
         words=f"{count} runs that were measured here, and {len(rows) - count} points with both figures as "
         "published, on the test bed of their paper. The color is the protocol or the method of a paper, and "
         "the shape is the link. Hollow marks have a published accuracy. The table names every test bed.",
-        spec=_spec(rows),
+        spec=_spec(rows, colors),
         table=PageTable(
             f"Accuracy and online latency{on}",
             ("network", "series", "online latency", "accuracy", "accuracy from", "test bed of the latency"),
@@ -144,20 +147,21 @@ def _measured(
     return rows
 
 
-def _spec(rows: Sequence[Encoding]) -> Encoding:
+def _spec(rows: Sequence[Encoding], colors: Mapping[str, str]) -> Encoding:
     x = logarithmic("online_s", "online latency", "s", [row["online_s"] for row in rows])
     y = quantity("accuracy_pct", "accuracy", "", zero=False)
     y["axis"]["labelExpr"] = "datum.label + ' %'"
     makers, links, names = (
         list(dict.fromkeys(row[field] for row in rows)) for field in ("made_by", "link", "series")
     )
-    color, shape = series("made_by", makers, _COLORS), shapes("link", links)
+    color = series("made_by", makers, [colors[name] for name in makers])
+    shape = shapes("link", links)
     lines = []
     for name in names:
         own = [row for row in rows if row["series"] == name]
         best = frontier([(row["online_s"], row["accuracy_pct"]) for row in own])
         values = [{"online_s": cost, "accuracy_pct": accuracy} for cost, accuracy in best]
-        own_color = {"value": color["scale"]["range"][makers.index(own[0]["made_by"])]}
+        own_color = {"value": colors[own[0]["made_by"]]}
         lines.append(layer({"type": "line", "interpolate": "step-after"}, values, x=x, y=y, color=own_color))
     about = tooltip("network", "series", "accuracy_pct", "accuracy_from", "test_bed")
     marks = [

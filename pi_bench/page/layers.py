@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pi_bench.page.parts import PageTable, Plot, Section
 from pi_bench.page.runs import LabeledRun
 from pi_bench.page.specs import Encoding, bars_of_runs, layer, quantity, rounded, series, tooltip, with_prefix
-from pi_bench.page.theme import ALARM, SERIES
+from pi_bench.page.theme import CLIENT, INK, MESSAGES, SERVER, WAITING
 from pi_bench.report.documents.floor import Floor
 from pi_bench.report.documents.latency import MeasuredLayer
 from pi_bench.report.floor import layer_floors_s
@@ -15,12 +15,12 @@ from pi_bench.report.layer_time import LayerTime, layer_times
 from pi_bench.report.quantities import percent, seconds, seconds_or_dash
 
 _KINDS = ("compute", "send", "wait", "hidden", "floor")
-_COLORS = (SERIES[0], SERIES[1], SERIES[4], SERIES[2], ALARM)
+_COLORS = (CLIENT, MESSAGES, WAITING, SERVER, INK)
 
 _FLOOR_WORDS = (
     "The floors of the layers do not add up to the floor of the phase. That of a layer is the longest of the "
-    "client's work, the server's work and the messages of this layer alone. That of the phase adds up each of "
-    "the three over all layers before it takes the longest, because they may overlap: this makes it smaller "
+    "client's work, the server's work and the messages of this layer alone. The phase adds up each of the "
+    "three over all layers before it takes the longest, because they may overlap: this makes it smaller "
     "than the sum. Its messages also wait for each other, where a layer counts either their bytes or their "
     "travel: this makes it larger."
 )
@@ -104,8 +104,8 @@ def _waiting_text(row: LayerTime[MeasuredLayer]) -> str:
 def _floor_text(floor: Floor | None) -> str:
     if floor is None:
         return ""
-    together_s = sum(layer_floors_s(floor).values())
-    return f" The floors of the layers sum to {seconds(together_s)}, the phase has {seconds(floor.online.time_s)}."
+    together, phase = seconds(sum(layer_floors_s(floor).values())), seconds(floor.online.time_s)
+    return f" The floors of the layers sum to {together}, the phase has {phase}."
 
 
 def _spec(rows: Sequence[LayerTime[MeasuredLayer]], labels: Sequence[str]) -> Encoding:

@@ -17,7 +17,7 @@ from pi_bench.page.layers import segments
 from pi_bench.page.parts import Plot, Section
 from pi_bench.page.published import published_on
 from pi_bench.page.runs import labeled_runs
-from pi_bench.page.theme import DARK, LIGHT
+from pi_bench.page.theme import BAR_NAMES, DARK, LIGHT
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.layer_time import layer_times
 from pi_bench.report.quantities import seconds, span_text
@@ -333,16 +333,55 @@ def test_plots_use_the_colors_of_both_themes_alone() -> None:
     assert "#" not in re.sub(r"'…?[\w-]+ #\d+'", "", text)
 
 
-def test_colors_stand_out_from_their_background() -> None:
-    def luminance(color: str) -> float:
-        channels = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+def luminance(color: str) -> float:
+    channels = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
+
+def contrast(color: str, other: str) -> float:
+    low, high = sorted((luminance(color), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_colors_stand_out_from_their_background() -> None:
     for theme in (LIGHT, DARK):
         for behind in ("background", "panel"):
             for name, color in theme.items():
                 if name not in ("background", "panel", "grid"):
-                    low, high = sorted((luminance(color), luminance(theme[behind])))
-                    needed = 4.5 if name in ("ink", "faint", "alarm") else 3
-                    assert (high + 0.05) / (low + 0.05) >= needed, (name, behind)
+                    needed = 4.5 if name in ("ink", "faint", "alarm", "accent") else 3
+                    assert contrast(color, theme[behind]) >= needed, (name, behind)
+
+
+def test_the_ticks_and_lines_over_bars_stand_out_from_them() -> None:
+    found = sections(*several())
+    for plot in (*found["phases"].plots, *found["layers"].plots):
+        color = plot.spec["layer"][0]["encoding"]["color"]["scale"]
+        colors = dict(zip(color["domain"], color["range"], strict=True))
+        assert colors.pop("floor") == "var(--ink)"
+        assert {each.removeprefix("var(--").removesuffix(")") for each in colors.values()} <= set(BAR_NAMES)
+    for theme in (LIGHT, DARK):
+        assert min(contrast(theme["ink"], theme[name]) for name in BAR_NAMES) >= 3
+
+
+SAME_MEANING = {
+    **{"compute": "client", "client to server": "client", "hidden": "server", "server to client": "server"},
+    **{"send": "link", "median": "measured", "measured here": "measured"},
+}
+"""Names in legends that mean the work of a party, its messages or a measured time."""
+
+
+def test_a_color_has_one_meaning_on_the_whole_page() -> None:
+    """Methods of papers, which are more than there are colors, share colors with each other alone."""
+    published = published_on(["cifar100"])
+    points = (*published.accuracies["cifar100"], *published.latencies["cifar100"])
+    methods = {point.method for point in points}
+    meanings: dict[str, set[str]] = {}
+    for section in sections(*several(), scored()).values():
+        for plot in section.plots:
+            for layer in plot.spec["layer"]:
+                scale = layer["encoding"].get("color", {}).get("scale", {"domain": (), "range": ()})
+                for name, color in zip(scale["domain"], scale["range"], strict=True):
+                    meaning = "a method" if name in methods else name
+                    meanings.setdefault(color, set()).add(SAME_MEANING.get(meaning, meaning))
+    assert [found for found in meanings.values() if len(found) > 1] == [] and len(meanings) >= 12
