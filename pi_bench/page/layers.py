@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pi_bench.page.parts import PageTable, Plot, Section
-from pi_bench.page.runs import LabeledRun
+from pi_bench.page.runs import LabeledRun, label_parts, without_network
 from pi_bench.page.specs import Encoding, bars_of_runs, layer, quantity, rounded, series, tooltip, with_prefix
 from pi_bench.page.theme import CLIENT, INK, MESSAGES, SERVER, WAITING
 from pi_bench.report.documents.floor import Floor
@@ -47,7 +47,18 @@ def section(runs: Sequence[LabeledRun]) -> Section:
             "layer, so a layer can take less time than its floor.",
             *((_FLOOR_WORDS,) if any(run.result.floor is not None for run in runs) else ()),
         ),
-        plots=tuple(_plot(run, choice=run.label) for run in runs),
+        plots=_plots(runs),
+    )
+
+
+def _plots(runs: Sequence[LabeledRun]) -> tuple[Plot, ...]:
+    """Returns one plot per run, grouped by network where a network has several runs."""
+    networks = [label_parts(run.label)[0] for run in runs]
+    if len(set(networks)) == len(networks):
+        return tuple(_plot(run, run.label, "") for run in runs)
+    return tuple(
+        _plot(run, without_network(run) or run.label, network)
+        for run, network in zip(runs, networks, strict=True)
     )
 
 
@@ -73,7 +84,7 @@ def segments(row: LayerTime[MeasuredLayer]) -> list[tuple[str, float, float]]:
     return [each for each in found if each[2] > each[1]]
 
 
-def _plot(run: LabeledRun, choice: str) -> Plot:
+def _plot(run: LabeledRun, choice: str, group: str) -> Plot:
     known_s = layer_floors_s(run.result.floor)
     measured = run.result.online.layers
     rows = layer_times(measured, [known_s.get(each.id) for each in measured])
@@ -92,6 +103,7 @@ def _plot(run: LabeledRun, choice: str) -> Plot:
             tuple(_texts(row, label) for row, label in zip(rows, labels, strict=True)),
         ),
         choice=choice,
+        choice_group=group,
     )
 
 

@@ -154,6 +154,17 @@ def label_parts(label: str) -> list[str]:
     return [part for part in label.split(_SEPARATOR) if part != CAUTION_MARK]
 
 
+def without_network(run: LabeledRun) -> str:
+    """Returns the label of a run without its network; "" if the network alone is its label.
+
+    ```python
+    def settings(runs: list[LabeledRun]) -> set[str]:
+        return {without_network(run) for run in runs}
+    ```
+    """
+    return run.label.partition(_SEPARATOR)[2]
+
+
 def shared_beginning(names: Sequence[str]) -> str:
     """Returns the beginning up to a hyphen that all names share; "" if there is one name alone.
 

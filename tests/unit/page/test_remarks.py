@@ -34,7 +34,7 @@ def test_a_result_with_a_caution_is_marked_where_its_figures_stand_and_leads_to_
     documents = with_remarks()
     found = sections(*documents)
     table = found["headline"].tables[0]
-    marked = [row for row, cells in enumerate(table.rows) if cells[0].endswith(" · ⚠")]
+    marked = [row for row, cells in enumerate(table.rows) if cells[0].endswith(" ⚠")]
     assert marked == [3] == list(table.links)
     bars = [row["run"] for plot in found["phases"].plots for row in plot.spec["layer"][0]["data"]["values"]]
     assert sum("⚠" in label for label in bars) == 2  # its online and its offline time

@@ -229,11 +229,41 @@ def test_the_headline_has_one_card_per_link_and_the_settings_beside_the_run() ->
         f"Fastest: {name} · delphi · lan. Slowest: {name} · fss · lan.",
     )
     assert cards["online on wan"] == (seconds(9 * median_s), f"{name} · fss · wan.")
-    assert headline.tables[0].columns[:2] == ("run", "online")  # labels say all else
+    assert headline.tables[0].columns[:4] == ("network", "protocol", "link", "online")
+    assert headline.tables[0].rows[1][:3] == (name, "fss", "lan")
     assert headline.tables[0].title.startswith("Every run. Throughout: mode windowed, answer verified, ")
     alone = sections(variant())["headline"].tables[0]
-    assert alone.columns[:4] == ("run", "protocol", "mode", "link")
+    assert alone.columns[:4] == ("network", "protocol", "mode", "link")
     assert alone.rows[0][1:4] == ("delphi", "windowed", "loopback")
+    documents[0]["options"]["chunk"], documents[1]["environment"]["threads"] = 4, 2
+    table = sections(*documents)["headline"].tables[0]
+    assert [row[table.columns.index("settings")] for row in table.rows] == [
+        "1 thread",
+        "2 threads",
+        "1 thread",
+    ]
+
+
+def test_the_table_of_runs_has_a_number_for_each_figure_by_which_it_is_sorted() -> None:
+    table = sections(*several())["headline"].tables[0]
+    assert len(table.sort_values) == len(table.rows) == 12
+    for row, values in zip(table.rows, table.sort_values, strict=True):
+        named = dict(zip(table.columns, zip(row, values, strict=True), strict=True))
+        assert [value for _, value in list(named.values())[:3]] == [None] * 3
+        assert named["online"][0] == seconds(named["online"][1] or 0)
+        assert named["ReLUs"][0] == f"{named['ReLUs'][1]:,}"
+
+
+def test_the_menu_of_runs_is_grouped_by_network_where_a_network_has_several() -> None:
+    groups = sections(*several())["layers"].choices
+    assert list(groups) == ["…12288", "…57344", "…229376"]
+    assert [plot.choice for plot in groups["…57344"]] == [
+        f"{protocol} · {link}" for protocol in ("delphi", "fss") for link in ("loopback", "lan")
+    ]
+    alone = sections(variant(), variant(name="resnet18-cifar100-57344"))["layers"].choices
+    assert {group: [plot.choice for plot in plots] for group, plots in alone.items()} == {
+        "": ["…12288", "…57344"]
+    }
 
 
 @given(st.lists(st.tuples(st.integers(0, 9).map(float), st.integers(0, 9).map(float)), max_size=12))
