@@ -3,6 +3,7 @@
 Data:
     inputs          reads results from files, folders and the history
     runs            gives each run a label that tells it from the others
+    shared_settings the settings in which all runs agree
     run_groups      names sets of runs by the setting that they share
     remarks         the cautions, warnings and notes of the runs
     parts           the parts of a page: sections, plots, tables
