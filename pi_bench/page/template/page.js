@@ -120,9 +120,6 @@
   document.getElementById("download").addEventListener("click", async () => save("results.jsonl", await unpacked("results"), "application/jsonl"));
   for (const select of choosers) select.addEventListener("change", () => choose(select));
   addEventListener("hashchange", followAddress);
-  addEventListener("beforeprint", () => {
-    for (const details of document.querySelectorAll("details")) details.open = true;
-  });
 
   (async () => {
     const later = new Set(choosers.flatMap((select) => [...select.options].map((option) => option.value)));
