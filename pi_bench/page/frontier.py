@@ -7,7 +7,14 @@ from collections.abc import Mapping, Sequence
 from pi_bench.page import accuracy_latency
 from pi_bench.page.accuracy_latency import frontier
 from pi_bench.page.parts import PageTable, Plot, Section
-from pi_bench.page.published import PublishedAccuracy, PublishedPoints, data_set_of, way_of_reading
+from pi_bench.page.published import (
+    TABLE,
+    PublishedAccuracy,
+    PublishedPoints,
+    data_set_of,
+    names_by_reading,
+    way_of_reading,
+)
 from pi_bench.page.runs import LabeledRun
 from pi_bench.page.specs import (
     Encoding,
@@ -56,14 +63,18 @@ def section(
         )  # those of the plot over the latency first
         protocols = colors_by_name(run.result.protocol for run in runs)
         methods = colors_by_name((each.method for each in (*timed, *printed)), protocols.values())
-        colors = {**methods, **protocols, _OURS: MEASURED}
-        over_relus = _over_relus(data, own, printed, colors)
+        names = names_by_reading(
+            [*((each.method, each.mark) for each in printed), *((each.method, TABLE) for each in rows)]
+        )
+        of_names = {name: methods[method] for (method, _), name in names.items()}
+        colors = {**of_names, **protocols, _OURS: MEASURED}
+        over_relus = _over_relus(data, own, printed, names, colors)
         if over_relus.spec["layer"][1]["data"]["values"]:
             plots.append(over_relus)
         else:
             tables.append(over_relus.table)
             missing.append(f"No point{_on(data)} has a number of ReLUs, so the table alone is shown.")
-        over_latency = accuracy_latency.plot(data, runs, own, rows, colors)
+        over_latency = accuracy_latency.plot(data, runs, own, rows, names, colors)
         if over_latency is not None:
             plots.append(over_latency)
         else:
@@ -74,7 +85,9 @@ def section(
     words = (
         (
             "Published points are not comparable with measured ones in every respect: most were chosen on "
-            "test images, and the table says where each was read. Lines join the points of Pareto frontiers.",
+            "test images, and the table says where each was read. A method whose points come from several "
+            "sources has one series for each. Lines join the points of Pareto frontiers.",
+            *_test_bed_words(published),
         )
         if plots
         else ()
@@ -82,6 +95,16 @@ def section(
     return Section(
         "accuracy", _TITLE, words=words, plots=tuple(plots), tables=tuple(tables), missing=tuple(missing)
     )
+
+
+def _test_bed_words(published: PublishedPoints) -> list[str]:
+    """Names the test beds of the published latencies, in the words of the tables."""
+    beds: dict[str, list[str]] = {}
+    for point in (each for found in published.latencies.values() for each in found if each.latency_s):
+        sources = beds.setdefault(point.test_bed, [])
+        if point.source not in sources:
+            sources.append(point.source)
+    return [f"Test bed of the latencies in {', '.join(sources)}: {bed}." for bed, sources in beds.items()]
 
 
 def _data_set(accuracy: Accuracy, published: PublishedPoints) -> str:
@@ -101,12 +124,13 @@ def _over_relus(
     data: str,
     own: Sequence[Accuracy],
     published: Sequence[PublishedAccuracy],
+    names: Mapping[tuple[str, str], str],
     colors: Mapping[str, str],
 ) -> Plot:
     known = [point for point in published if point.relu_count is not None]
     rows: list[Encoding] = [
         {
-            "method": point.method,
+            "method": names[point.method, point.mark],
             "network": point.network or "unknown",
             "relus": point.relu_count,
             "accuracy_pct": point.accuracy_pct,
@@ -121,6 +145,7 @@ def _over_relus(
             "relus": each.network.relu_count,
             "accuracy_pct": rounded(_percent(each)),
             "source": f"{each.data.image_count:,} images of {each.data.source}",
+            "weights": each.network.weights,
         }
         for each in own
         if each.network.relu_count  # a logarithmic axis has no 0
@@ -142,19 +167,19 @@ def _over_relus(
                         f"{row['accuracy_pct']:.2f} %",
                         row["source"],
                         "-",
-                        "-",
+                        "random weights" if row["weights"] == "random" else "-",
                     )
                     for row in rows[len(known) :]
                 ),
-                *(_published_row(point) for point in published),
+                *(_published_row(point, names[point.method, point.mark]) for point in published),
             ),
         ),
     )
 
 
-def _published_row(point: PublishedAccuracy) -> tuple[str, ...]:
+def _published_row(point: PublishedAccuracy, name: str) -> tuple[str, ...]:
     return (
-        point.method,
+        name,
         point.network or "-",
         f"{point.relu_count:,}" if point.relu_count is not None else "not published",
         f"{point.accuracy_pct:.2f} %",

@@ -335,8 +335,29 @@ def test_a_failed_and_a_missing_verification_are_alarming() -> None:
 def test_every_published_point_is_in_the_table_with_its_source() -> None:
     plot = sections(variant())["accuracy"].plots[0]
     points = published_on(["cifar100"]).accuracies["cifar100"]
-    assert [(row[0], row[4]) for row in plot.table.rows] == [(point.method, point.source) for point in points]
+    assert [row[4] for row in plot.table.rows] == [point.source for point in points]
+    for row, point in zip(plot.table.rows, points, strict=True):
+        assert row[0].startswith(point.method)
     assert len(rows(plot, 1)) == sum(point.relu_count is not None for point in points)
+
+
+def test_points_of_one_method_from_several_sources_are_told_apart_in_name_and_shape() -> None:
+    """Color tells the method, and shape the source."""
+    plot = sections(variant())["accuracy"].plots[0]
+    sources: dict[str, set[str]] = {}
+    for name, *_, reading, _ in plot.table.rows:
+        sources.setdefault(name, set()).add(reading)
+    assert all(len(readings) == 1 for readings in sources.values())
+    assert {"CryptoNAS (redrawn plots)", "CryptoNAS (tables)", "DeepReDuce (redrawn plots)", "SNL"} <= set(
+        sources
+    )
+    color, shape = (
+        dict(zip(scale["domain"], scale["range"], strict=True))
+        for scale in (plot.spec["layer"][1]["encoding"][name]["scale"] for name in ("color", "shape"))
+    )
+    first, second = "CryptoNAS (redrawn plots)", "CryptoNAS (tables)"
+    assert color[first] == color[second] and shape[first] != shape[second]
+    assert len({(color[name], shape[name]) for name in color}) == len(color)
 
 
 def test_points_without_a_number_of_relus_are_in_a_table_without_a_plot() -> None:
@@ -405,13 +426,13 @@ def test_a_color_has_one_meaning_on_the_whole_page() -> None:
     """Methods of papers, which are more than there are colors, share colors with each other alone."""
     published = published_on(["cifar100"])
     points = (*published.accuracies["cifar100"], *published.latencies["cifar100"])
-    methods = {point.method for point in points}
+    methods = tuple({point.method for point in points})
     meanings: dict[str, set[str]] = {}
     for section in sections(*several(), scored()).values():
         for plot in section.plots:
             for layer in plot.spec["layer"]:
                 scale = layer["encoding"].get("color", {}).get("scale", {"domain": (), "range": ()})
                 for name, color in zip(scale["domain"], scale["range"], strict=True):
-                    meaning = "a method" if name in methods else name
+                    meaning = "a method" if name.startswith(methods) else name
                     meanings.setdefault(color, set()).add(SAME_MEANING.get(meaning, meaning))
     assert [found for found in meanings.values() if len(found) > 1] == [] and len(meanings) >= 12
