@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pi_bench.page.parts import Fact, PageTable, Section
+from pi_bench.page.ratios import ratio_facts
 from pi_bench.page.remarks import caution_addresses, caution_facts
 from pi_bench.page.runs import CAUTION_MARK, LabeledRun, by_link, ellipsis_text, label_parts, link_name
+from pi_bench.page.time_division import division_facts
 from pi_bench.report.documents.latency import Distribution, Result
 from pi_bench.report.quantities import byte_count, counted, seconds, span_text, times_text
 
@@ -24,7 +26,8 @@ def section(runs: Sequence[LabeledRun]) -> Section:
             missing=("No result of `pi-bench latency` is given, so there are no times.",),
         )
     answer, *others = _facts_of_one(runs[0].result) if len(runs) == 1 else _facts_of_several(runs)
-    facts = (answer, *_weight_facts(runs), *caution_facts(runs), *others)
+    divided = (*ratio_facts(runs), *division_facts(runs))
+    facts = (answer, *_weight_facts(runs), *caution_facts(runs), *others, *divided)
     verified = (_VERIFIED,) if any(run.result.verification is not None for run in runs) else ()
     ellipsis = ellipsis_text([run.result for run in runs])
     words = (*verified, *((ellipsis,) if ellipsis else ()))

@@ -8,6 +8,7 @@ from pi_bench.page.parts import PageTable, Plot, Section
 from pi_bench.page.runs import LabeledRun, label_parts, without_network
 from pi_bench.page.specs import Encoding, bars_of_runs, layer, quantity, rounded, series, tooltip, with_prefix
 from pi_bench.page.theme import CLIENT, INK, MESSAGES, SERVER, WAITING
+from pi_bench.page.time_division import division_text
 from pi_bench.report.documents.floor import Floor
 from pi_bench.report.documents.latency import MeasuredLayer
 from pi_bench.report.floor import layer_floors_s
@@ -95,7 +96,7 @@ def _plot(run: LabeledRun, choice: str, group: str) -> Plot:
         title=f"Layers of {run.label}",
         words=f"The {len(rows)} layers of {run.label}, from input to output. Most time takes "
         f"{slowest.layer.name}: {seconds(slowest.time_s)}, {percent(slowest.fraction)} of all layers, "
-        f"{_waiting_text(slowest)}.{_floor_text(run.result.floor)}",
+        f"{_waiting_text(slowest)}. {division_text(rows)}{_floor_text(run.result.floor)}",
         spec=_spec(rows, labels),
         table=PageTable(
             f"Online time by layer of {run.label}",
