@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pi_bench.page.parts import Fact, PageTable
 from pi_bench.page.runs import LabeledRun, by_link, label_parts, link_name
 from pi_bench.report.documents.latency import Result
-from pi_bench.report.quantities import counted, ratio_text
+from pi_bench.report.quantities import counted, ratio_text, times_text
 
 _FIGURES: Mapping[str, Callable[[Result], float]] = {
     "online": lambda result: result.online.latency_s.median,
@@ -117,5 +117,5 @@ def _range(pairs: Sequence[_Pair], name: str) -> str:
     known = [ratio for pair in pairs if (ratio := _ratio(pair, name)) is not None]
     if not known:
         return "-"
-    low, high = ratio_text(min(known)), ratio_text(max(known))
+    low, high = times_text(min(known)), times_text(max(known))
     return low if low == high else f"{low} to {high}"

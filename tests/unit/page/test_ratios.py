@@ -25,10 +25,10 @@ def test_protocols_are_compared_on_the_same_network_and_link() -> None:
     documents[1]["offline"]["time_s"] *= 10  # delphi over lan
     found = sections(*documents)
     (card,) = (fact for fact in found["headline"].facts if fact.term == "fss beside delphi")
-    assert card.value == "2.00 times online" and card.address == "settings"
+    assert card.value == "2.0 times online" and card.address == "settings"
     assert card.note == (
-        "6 pairs with the same network and link. Online by link: loopback 2.00; lan 2.00. "
-        "Offline: 0.200 to 2.00 times. Bytes: 1.000 times online, 1.000 times offline."
+        "6 pairs with the same network and link. Online by link: loopback 2.0; lan 2.0. "
+        "Offline: 0.2 to 2.0 times. Bytes: 1.00 times online, 1.00 times offline."
     )
     (table,) = found["settings"].tables
     assert table.rows[1] == ("…12288", "lan", "fss / delphi", "2.00", "0.200", "1.000", "1.000")
