@@ -58,11 +58,12 @@ def section(
     for data in sorted({*published.accuracies, *(_data_set(each, published) for each in scored)}):
         own = [each for each in scored if _data_set(each, published) == data]
         printed, rows = published.accuracies.get(data, ()), published.latencies.get(data, ())
-        timed = sorted(
-            rows, key=lambda row: row.latency_s is None
-        )  # those of the plot over the latency first
+        # The methods of the plot over the latency come first, so that their colors differ.
+        timed = sorted(rows, key=lambda row: row.latency_s is None)
         protocols = colors_by_name(run.result.protocol for run in runs)
-        methods = colors_by_name((each.method for each in (*timed, *printed)), protocols.values())
+        methods = colors_by_name(
+            [*(each.method for each in timed), *(each.method for each in printed)], protocols.values()
+        )
         names = names_by_reading(
             [*((each.method, each.mark) for each in printed), *((each.method, TABLE) for each in rows)]
         )

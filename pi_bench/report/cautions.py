@@ -109,9 +109,10 @@ def result_cautions(result: Result, use: MachineUse, limits: Limits | None) -> t
             )
         )
     found += link_cautions(result)
-    floors = {} if result.floor is None else {"offline": result.floor.offline, "online": result.floor.online}
-    beaten: list[Phase] = [
-        phase for phase, floor in floors.items() if floor.times_floor is not None and floor.times_floor < 1
+    beaten = [
+        phase
+        for phase, times_floor in _times_floors(result).items()
+        if times_floor is not None and times_floor < 1
     ]
     if beaten:
         found.append(
@@ -174,6 +175,12 @@ def link_cautions(result: Result) -> list[Caution]:
             )
         )
     return found
+
+
+def _times_floors(result: Result) -> dict[Phase, float | None]:
+    if result.floor is None:
+        return {}
+    return {"offline": result.floor.offline.times_floor, "online": result.floor.online.times_floor}
 
 
 def _phases(result: Result) -> dict[Phase, tuple[Directions, float]]:
