@@ -23,6 +23,8 @@ MARKS = {
     "M": "memory, not verified",
 }
 """Says for each mark how a point was read."""
+READINGS = {"T": "tables", "A": "abstracts", "C": "code", "2": "redrawn plots", "M": "memory"}
+"""The sources of points in a word or two, by their marks."""
 _COLUMNS = ("method", "network", "relu_count", "accuracy_pct", "mark", "source", "note")
 
 

@@ -3,8 +3,11 @@
 Data:
     inputs          reads results from files, folders and the history
     runs            gives each run a label that tells it from the others
+    shared_settings the settings in which all runs agree
     run_groups      names sets of runs by the setting that they share
     remarks         the cautions, warnings and notes of the runs
+    ratios          the ratios of protocols that were measured with the same network and link
+    time_division   the online time by kind of operator and by round
     parts           the parts of a page: sections, plots, tables
     published       the accuracies and latencies that papers publish on the data sets of the runs
 

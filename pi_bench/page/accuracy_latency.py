@@ -10,10 +10,10 @@ published accuracy is hollow.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pi_bench.page.parts import PageTable, Plot
-from pi_bench.page.published import PublishedLatency
+from pi_bench.page.published import TABLE, PublishedLatency
 from pi_bench.page.runs import LabeledRun
 from pi_bench.page.specs import (
     Encoding,
@@ -26,18 +26,21 @@ from pi_bench.page.specs import (
     shapes,
     tooltip,
 )
-from pi_bench.page.theme import ALARM, INK, SERIES
 from pi_bench.report.documents.accuracy import Accuracy
 from pi_bench.report.quantities import seconds
 
 _HERE = "measured here"
 _PAPER = "test bed of a paper"
-_COLORS = (*SERIES, ALARM, INK)
 _HOLLOW = {"type": "point", "filled": False, "strokeWidth": 2}
 
 
 def plot(
-    data: str, runs: Sequence[LabeledRun], own: Sequence[Accuracy], published: Sequence[PublishedLatency]
+    data: str,
+    runs: Sequence[LabeledRun],
+    own: Sequence[Accuracy],
+    published: Sequence[PublishedLatency],
+    names: Mapping[tuple[str, str], str],
+    colors: Mapping[str, str],
 ) -> Plot | None:
     """Returns the plot of a data set; None where no run has an accuracy.
 
@@ -46,8 +49,10 @@ def plot(
 
     Args:
         own: accuracies that were measured on this data set.
+        names: the methods' names by method and mark.
+        colors: those of all protocols and names.
 
-    >>> plot("cifar100", [], [], []) is None
+    >>> plot("cifar100", [], [], [], {}, {}) is None
     True
     """
     rows = _measured(runs, own, published)
@@ -56,11 +61,13 @@ def plot(
     count = len(rows)
     rows += [
         {
-            "series": f"{point.method}, latency and accuracy as published",
-            "made_by": point.method,
+            "series": f"{names[point.method, TABLE]}, latency and accuracy as published",
+            "made_by": names[point.method, TABLE],
             "link": _PAPER,
             "hollow": True,
             "network": point.network,
+            "relus": "not published" if point.relu_count is None else f"{point.relu_count:,}",
+            "weights": "of the paper",
             "online_s": point.latency_s,
             "accuracy_pct": point.accuracy_pct,
             "accuracy_from": point.source,
@@ -77,15 +84,27 @@ def plot(
         title=f"Accuracy against the online latency{on}{joined_words}",
         words=f"{count} runs that were measured here, and {len(rows) - count} points with both figures as "
         "published, on the test bed of their paper. The color is the protocol or the method of a paper, and "
-        "the shape is the link. Hollow marks have a published accuracy. The table names every test bed.",
-        spec=_spec(rows),
+        "the shape is the link. Hollow marks have a published accuracy. The table names every test bed."
+        f"{_random_words(rows[:count])}",
+        spec=_spec(rows, colors),
         table=PageTable(
             f"Accuracy and online latency{on}",
-            ("network", "series", "online latency", "accuracy", "accuracy from", "test bed of the latency"),
+            (
+                "network",
+                "ReLUs",
+                "series",
+                "weights",
+                "online latency",
+                "accuracy",
+                "accuracy from",
+                "test bed",
+            ),
             tuple(
                 (
                     row["network"],
+                    row["relus"],
                     row["series"],
+                    row["weights"],
                     seconds(row["online_s"]),
                     f"{row['accuracy_pct']:.2f} %",
                     row["accuracy_from"],
@@ -94,6 +113,16 @@ def plot(
                 for row in rows
             ),
         ),
+    )
+
+
+def _random_words(runs: Sequence[Encoding]) -> str:
+    number = sum(row["weights"] == "random" for row in runs)
+    if not number:
+        return ""
+    return (
+        f" {number} of the {len(runs)} runs have random weights: their latency is that of a trained network, "
+        "and a published accuracy is that of the paper's network of this name."
     )
 
 
@@ -128,13 +157,16 @@ def _measured(
             percent, origin, words = printed.accuracy_pct, printed.source, "accuracy as published"
         else:
             continue
+        weights = ["random weights"] if result.network.weights == "random" else []
         rows.append(
             {
-                "series": f"{result.protocol}, {result.link.name}, {words}",
+                "series": ", ".join([result.protocol, result.link.name, *weights, words]),
                 "made_by": result.protocol,
                 "link": result.link.name,
                 "hollow": words != _HERE,
                 "network": result.network.name,
+                "relus": f"{result.network.relu_count:,}",
+                "weights": result.network.weights,
                 "online_s": rounded(result.online.latency_s.median),
                 "accuracy_pct": rounded(percent),
                 "accuracy_from": origin,
@@ -144,22 +176,23 @@ def _measured(
     return rows
 
 
-def _spec(rows: Sequence[Encoding]) -> Encoding:
+def _spec(rows: Sequence[Encoding], colors: Mapping[str, str]) -> Encoding:
     x = logarithmic("online_s", "online latency", "s", [row["online_s"] for row in rows])
     y = quantity("accuracy_pct", "accuracy", "", zero=False)
     y["axis"]["labelExpr"] = "datum.label + ' %'"
     makers, links, names = (
         list(dict.fromkeys(row[field] for row in rows)) for field in ("made_by", "link", "series")
     )
-    color, shape = series("made_by", makers, _COLORS), shapes("link", links)
+    color = series("made_by", makers, [colors[name] for name in makers])
+    shape = shapes("link", links)
     lines = []
     for name in names:
         own = [row for row in rows if row["series"] == name]
         best = frontier([(row["online_s"], row["accuracy_pct"]) for row in own])
         values = [{"online_s": cost, "accuracy_pct": accuracy} for cost, accuracy in best]
-        own_color = {"value": color["scale"]["range"][makers.index(own[0]["made_by"])]}
+        own_color = {"value": colors[own[0]["made_by"]]}
         lines.append(layer({"type": "line", "interpolate": "step-after"}, values, x=x, y=y, color=own_color))
-    about = tooltip("network", "series", "accuracy_pct", "accuracy_from", "test_bed")
+    about = tooltip("network", "relus", "series", "weights", "accuracy_pct", "accuracy_from", "test_bed")
     marks = [
         layer(mark, chosen, x=x, y=y, color=color, shape=shape, tooltip=about)
         for mark, hollow in (("point", False), (_HOLLOW, True))

@@ -25,6 +25,7 @@ from pi_bench.page.inputs import printable
 from pi_bench.page.parts import Section
 from pi_bench.page.renderer import javascript
 from pi_bench.page.theme import DARK, LIGHT, plot_style
+from pi_bench.page.words import WORDS, pattern_of
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -33,11 +34,17 @@ _COMMAND = re.compile(r"`([^`]+)`")
 _TEMPLATES = files(__package__) / "template"
 
 
-def html_page(title: str, sections: Sequence[Section], documents: Sequence[Mapping[str, Any]]) -> str:
-    """Returns the page.
+def html_page(
+    title: str,
+    sections: Sequence[Section],
+    documents: Sequence[Mapping[str, Any]],
+    settings: Sequence[tuple[str, str]] = (),
+) -> str:
+    """Returns the page. Each word that a table named "words" explains leads there where it is used first.
 
     Args:
         documents: the values of the JSON of the results, to be embedded.
+        settings: names and values for the line under the title.
 
     >>> page = html_page("two runs </title>", [Section("bytes", "Bytes")], [])
     >>> page.count("</title>"), "two runs &lt;/title&gt;" in page
@@ -52,11 +59,12 @@ def html_page(title: str, sections: Sequence[Section], documents: Sequence[Mappi
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["marked"] = _marked
+    environment.filters["marked"] = _Marked(sections)
     scripts = [_inline(javascript()), _inline(_template("page.js"))]
     return environment.get_template("page.html").render(
         title=printable(title),
         sections=sections,
+        settings=settings,
         plots=_packed(json.dumps({plot.name: plot.spec for plot in plots_of(sections)})),
         style=plot_style(),
         light=LIGHT,
@@ -73,11 +81,44 @@ def _template(name: str) -> str:
     return (_TEMPLATES / name).read_text(encoding="utf-8")
 
 
-def _marked(text: str) -> Markup:
-    """Escapes a text, and marks up the commands that it names between backticks."""
-    from markupsafe import Markup, escape
+class _Marked:
+    """Escapes texts, marks up the commands between backticks, and links each explained word once.
 
-    return Markup(_COMMAND.sub(r"<code>\1</code>", str(escape(text))))
+    The templates use it for the texts of a page in their order.
+    """
+
+    def __init__(self, sections: Sequence[Section]) -> None:
+        tables = [table for each in sections if each.name == WORDS for table in each.tables]
+        self._addresses = {
+            row[0].lower(): address
+            for table in tables
+            for row, address in zip(table.rows, table.addresses.values(), strict=True)
+        }
+        longest_first = sorted(self._addresses, key=len, reverse=True)
+        self._names = longest_first
+        self._any = re.compile("|".join(f"({pattern_of(word)})" for word in longest_first), re.IGNORECASE)
+
+    def __call__(self, text: str) -> Markup:
+        from markupsafe import Markup
+
+        pieces = _COMMAND.split(text)  # every second piece was between backticks
+        return Markup("").join(
+            Markup("<code>{}</code>").format(piece) if at % 2 else self._linked(piece)
+            for at, piece in enumerate(pieces)
+        )
+
+    def _linked(self, text: str) -> Markup:
+        from markupsafe import Markup
+
+        found, end = [], 0
+        for match in self._any.finditer(text) if self._names else ():
+            word = self._names[(match.lastindex or 1) - 1]
+            address = self._addresses.pop(word, None)
+            if address is not None:
+                found.append(Markup.escape(text[end : match.start()]))
+                found.append(Markup('<a class="word" href="#{}">{}</a>').format(address, match[0]))
+                end = match.end()
+        return Markup("").join([*found, Markup.escape(text[end:])])
 
 
 def _inline(script: str) -> str:

@@ -9,7 +9,7 @@ from pi_bench.page.link_plots import plots_by_link
 from pi_bench.page.parts import PageTable, Plot, Section
 from pi_bench.page.runs import LabeledRun
 from pi_bench.page.specs import Encoding, bars_of_runs, layer, logarithmic, offset, rounded, series, tooltip
-from pi_bench.page.theme import SERIES
+from pi_bench.page.theme import CLIENT, MEASURED, MESSAGES, SERVER
 from pi_bench.report.documents.fields import Emulated
 from pi_bench.report.documents.floor import PhaseFloor
 from pi_bench.report.quantities import seconds, times_text
@@ -17,7 +17,7 @@ from pi_bench.report.quantities import seconds, times_text
 _KINDS = ("client", "server", "link", "measured")
 _BEFORE_THE_SHORTEST = 1.5  # so that the shortest bar has a length
 _WORDS = {"client": "the client's work", "server": "the server's work", "link": "the messages"}
-_COLORS = (SERIES[0], SERIES[2], SERIES[1], SERIES[4])
+_COLORS = (CLIENT, SERVER, MESSAGES, MEASURED)
 
 
 def section(runs: Sequence[LabeledRun]) -> Section:

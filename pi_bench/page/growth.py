@@ -6,7 +6,7 @@ the given networks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pi_bench.page.parts import PageTable, Plot, Section
 from pi_bench.page.predictions import times_s
@@ -21,7 +21,7 @@ from pi_bench.page.specs import (
     shapes,
     tooltip,
 )
-from pi_bench.page.theme import FAINT
+from pi_bench.page.theme import FAINT, colors_by_name
 from pi_bench.report.quantities import seconds
 
 
@@ -42,9 +42,10 @@ def section(runs: Sequence[LabeledRun]) -> Section:
             ),
         )
     predicted = [run for run in runs if run.result.prediction is not None]
-    plots, missing = [_over_relus(runs)], []
+    colors = colors_by_name(run.result.protocol for run in runs)
+    plots, missing = [_over_relus(runs, colors)], []
     if predicted:
-        plots.append(_over_prediction(predicted))
+        plots.append(_over_prediction(predicted, colors))
     else:
         missing.append("No result has a prediction, so the latency is not drawn over it.")
     return Section(
@@ -79,16 +80,18 @@ def _rows(runs: Sequence[LabeledRun]) -> list[Encoding]:
     ]
 
 
-def _encoded(rows: Sequence[Encoding], values_s: Sequence[float]) -> dict[str, Encoding]:
+def _encoded(
+    rows: Sequence[Encoding], values_s: Sequence[float], colors: Mapping[str, str]
+) -> dict[str, Encoding]:
     protocols, links = (list(dict.fromkeys(row[name] for row in rows)) for name in ("protocol", "link"))
     return {
         "y": logarithmic("online_s", "online latency", "s", values_s),
-        "color": series("protocol", protocols),
+        "color": series("protocol", protocols, [colors[name] for name in protocols]),
         "shape": shapes("link", links),
     }
 
 
-def _over_relus(runs: Sequence[LabeledRun]) -> Plot:
+def _over_relus(runs: Sequence[LabeledRun], colors: Mapping[str, str]) -> Plot:
     rows = _rows(runs)
     return Plot(
         name="relus",
@@ -101,7 +104,7 @@ def _over_relus(runs: Sequence[LabeledRun]) -> Plot:
                     "point",
                     rows,
                     x=logarithmic("relus", "ReLUs", "", [row["relus"] for row in rows]),
-                    **_encoded(rows, [row["online_s"] for row in rows]),
+                    **_encoded(rows, [row["online_s"] for row in rows], colors),
                     tooltip=tooltip("run", "relus", "online"),
                 )
             ]
@@ -122,16 +125,15 @@ def _over_relus(runs: Sequence[LabeledRun]) -> Plot:
     )
 
 
-def _over_prediction(runs: Sequence[LabeledRun]) -> Plot:
+def _over_prediction(runs: Sequence[LabeledRun], colors: Mapping[str, str]) -> Plot:
     predicted_s = {run.label: rounded(times_s(run, "online")[1]) for run in runs}
     rows = [
         {**row, "predicted_s": predicted_s[row["run"]]} for row in _rows(runs) if predicted_s[row["run"]] > 0
     ]
     values_s = [row[name] for row in rows for name in ("predicted_s", "online_s")]
     x = logarithmic("predicted_s", "predicted online latency", "s", values_s)
-    encoded = _encoded(
-        rows, values_s
-    )  # both axes have one scale, so the line of right predictions is straight
+    # Both axes have one scale, so the line of right predictions is straight.
+    encoded = _encoded(rows, values_s, colors)
     diagonal = [{"predicted_s": value_s, "online_s": value_s} for value_s in x["scale"]["domain"]]
     return Plot(
         name="predicted",

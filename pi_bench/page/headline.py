@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pi_bench.page.parts import Fact, PageTable, Section
+from pi_bench.page.ratios import ratio_facts
 from pi_bench.page.remarks import caution_addresses, caution_facts
-from pi_bench.page.runs import LabeledRun, by_link, ellipsis_text, label_parts
+from pi_bench.page.runs import CAUTION_MARK, LabeledRun, by_link, ellipsis_text, label_parts, link_name
+from pi_bench.page.time_division import division_facts
 from pi_bench.report.documents.latency import Distribution, Result
 from pi_bench.report.quantities import byte_count, counted, seconds, span_text, times_text
 
@@ -24,7 +26,8 @@ def section(runs: Sequence[LabeledRun]) -> Section:
             missing=("No result of `pi-bench latency` is given, so there are no times.",),
         )
     answer, *others = _facts_of_one(runs[0].result) if len(runs) == 1 else _facts_of_several(runs)
-    facts = (answer, *_weight_facts(runs), *caution_facts(runs), *others)
+    divided = (*ratio_facts(runs), *division_facts(runs))
+    facts = (answer, *_weight_facts(runs), *caution_facts(runs), *others, *divided)
     verified = (_VERIFIED,) if any(run.result.verification is not None for run in runs) else ()
     ellipsis = ellipsis_text([run.result for run in runs])
     words = (*verified, *((ellipsis,) if ellipsis else ()))
@@ -180,56 +183,81 @@ _VERIFIED = (
     "with the float network."
 )
 _SETTINGS: dict[str, Callable[[LabeledRun], str]] = {
+    "network": lambda run: label_parts(run.label)[0],
     "protocol": lambda run: run.result.protocol,
     "mode": lambda run: run.result.mode,
-    "link": lambda run: run.result.link.name,
+    "link": lambda run: link_name(run.result),
+    "settings": lambda run: _other_settings(run),
+    "answer": lambda run: verdict(run.result)[0],
 }
-_FIGURES = (
-    *("answer", "online", "confidence 95 %", "times floor", "offline", "first inference"),
-    *("sent online", "sent offline", "ReLUs"),
-)
+_FIGURES: dict[str, Callable[[Result], tuple[float | None, str]]] = {
+    "online": lambda result: _time(result.online.latency_s.median),
+    "confidence 95 %": lambda result: _interval(result.online.latency_s),
+    "times floor": lambda result: _times_floor(result),
+    "offline": lambda result: _time(result.offline.time_s),
+    "first inference": lambda result: _time(result.first_inference_s),
+    "sent online": lambda result: _bytes(result.online.bytes.total),
+    "sent offline": lambda result: _bytes(result.offline.bytes.total),
+    "ReLUs": lambda result: (result.network.relu_count, f"{result.network.relu_count:,}"),
+}
+"""The figures of the table of runs, each as a number for sorting, None where there is none, and as text."""
 
 
 def _table(runs: Sequence[LabeledRun]) -> PageTable:
-    """Returns one row per run. The settings come first, except those that every label says already.
+    """Returns one row per run, named by its network, with the sign of a caution behind the name.
 
-    A column in which all runs have one value is left out, and the title has the value.
+    A column in which all of several runs have one value is left out, and the title has the value. The columns
+    can be sorted.
     """
-    settings = {
-        name: write
-        for name, write in _SETTINGS.items()
-        if not all({write(run), f"{name} {write(run)}"} & set(label_parts(run.label)) for run in runs)
-    }
-    columns = (*settings, *_FIGURES)
-    cells = [(*(write(run) for write in settings.values()), *_figures(run)) for run in runs]
-    shared = {
-        name: values[0]
-        for name, values in zip(columns, zip(*cells, strict=True), strict=True)
-        if len(runs) > 1 and len(set(values)) == 1
-    }
-    rows = tuple(
-        (run.label, *(cell for name, cell in zip(columns, row, strict=True) if name not in shared))
-        for run, row in zip(runs, cells, strict=True)
-    )
+    figures = [[write(run.result) for write in _FIGURES.values()] for run in runs]
+    columns = (*_SETTINGS, *_FIGURES)
+    cells = [
+        (*(write(run) for write in _SETTINGS.values()), *(text for _, text in own))
+        for run, own in zip(runs, figures, strict=True)
+    ]
+    values = [(*(None for _ in _SETTINGS), *(value for value, _ in own)) for own in figures]
+    by_column = list(zip(columns, zip(*cells, strict=True), strict=True))[1:]
+    shared = {name: texts[0] for name, texts in by_column if len(set(texts)) == 1 and _is_left_out(texts)}
+    shown = [at for at, name in enumerate(columns) if name not in shared]
     addresses = caution_addresses(runs)
-    links = {row: addresses[run.number] for row, run in enumerate(runs) if run.number in addresses}
     throughout = ", ".join(f"{name} {value}" for name, value in shared.items() if value != "-")
-    title = f"Every run. Throughout: {throughout}" if throughout else "Every run"
     return PageTable(
-        title, ("run", *(name for name in columns if name not in shared)), rows, one_line=True, links=links
+        f"Every run. Throughout: {throughout}" if throughout else "Every run",
+        tuple(columns[at] for at in shown),
+        tuple(
+            (row[0] + (f" {CAUTION_MARK}" if run.number in addresses else ""), *(row[at] for at in shown[1:]))
+            for run, row in zip(runs, cells, strict=True)
+        ),
+        links={row: addresses[run.number] for row, run in enumerate(runs) if run.number in addresses},
+        sort_values=tuple(tuple(row[at] for at in shown) for row in values),
     )
 
 
-def _figures(run: LabeledRun) -> tuple[str, ...]:
-    result, interval = run.result, run.result.online.latency_s.interval
-    return (
-        verdict(result)[0],
-        seconds(result.online.latency_s.median),
-        "-" if interval is None else span_text(*interval),
-        "-" if result.floor is None else times_text(result.floor.online.times_floor),
-        seconds(result.offline.time_s),
-        seconds(result.first_inference_s),
-        byte_count(result.online.bytes.total),
-        byte_count(result.offline.bytes.total),
-        f"{result.network.relu_count:,}",
-    )
+def _is_left_out(texts: Sequence[str]) -> bool:
+    """Tells whether a column of one text is left out: that of several runs, or one without any content."""
+    return len(texts) > 1 or texts[0] == "-"
+
+
+def _other_settings(run: LabeledRun) -> str:
+    """Returns what the label of a run has beside the settings that have columns; a dash for nothing."""
+    result = run.result
+    known = {result.protocol, f"mode {result.mode}", link_name(result)}
+    return ", ".join(part for part in label_parts(run.label)[1:] if part not in known) or "-"
+
+
+def _time(value_s: float) -> tuple[float, str]:
+    return value_s, seconds(value_s)
+
+
+def _bytes(count: int) -> tuple[float, str]:
+    return count, byte_count(count)
+
+
+def _interval(latency: Distribution) -> tuple[float | None, str]:
+    return (None, "-") if latency.interval is None else (latency.interval[0], span_text(*latency.interval))
+
+
+def _times_floor(result: Result) -> tuple[float | None, str]:
+    if result.floor is None:
+        return None, "-"
+    return result.floor.online.times_floor, times_text(result.floor.online.times_floor)

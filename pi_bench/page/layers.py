@@ -5,16 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pi_bench.page.parts import PageTable, Plot, Section
-from pi_bench.page.runs import LabeledRun
+from pi_bench.page.runs import LabeledRun, label_parts, without_network
 from pi_bench.page.specs import Encoding, bars_of_runs, layer, quantity, rounded, series, tooltip, with_prefix
-from pi_bench.page.theme import ALARM, SERIES
+from pi_bench.page.theme import CLIENT, INK, MESSAGES, SERVER, WAITING
+from pi_bench.page.time_division import division_text
+from pi_bench.report.documents.floor import Floor
 from pi_bench.report.documents.latency import MeasuredLayer
 from pi_bench.report.floor import layer_floors_s
 from pi_bench.report.layer_time import LayerTime, layer_times
 from pi_bench.report.quantities import percent, seconds, seconds_or_dash
 
 _KINDS = ("compute", "send", "wait", "hidden", "floor")
-_COLORS = (SERIES[0], SERIES[1], SERIES[4], SERIES[2], ALARM)
+_COLORS = (CLIENT, MESSAGES, WAITING, SERVER, INK)
+
+_FLOOR_WORDS = (
+    "The floors of the layers do not add up to the floor of the phase. That of a layer is the longest of the "
+    "client's work, the server's work and the messages of this layer alone. The phase adds up each of the "
+    "three over all layers before it takes the longest, because they may overlap: this makes it smaller "
+    "than the sum. Its messages also wait for each other, where a layer counts either their bytes or their "
+    "travel: this makes it larger."
+)
 
 
 def section(runs: Sequence[LabeledRun]) -> Section:
@@ -36,8 +46,20 @@ def section(runs: Sequence[LabeledRun]) -> Section:
             "it, so it is no part of the latency.",
             "The floor of a layer includes the travel of its message. The client may wait for it in a later "
             "layer, so a layer can take less time than its floor.",
+            *((_FLOOR_WORDS,) if any(run.result.floor is not None for run in runs) else ()),
         ),
-        plots=tuple(_plot(run, choice=run.label) for run in runs),
+        plots=_plots(runs),
+    )
+
+
+def _plots(runs: Sequence[LabeledRun]) -> tuple[Plot, ...]:
+    """Returns one plot per run, grouped by network where a network has several runs."""
+    networks = [label_parts(run.label)[0] for run in runs]
+    if len(set(networks)) == len(networks):
+        return tuple(_plot(run, run.label, "") for run in runs)
+    return tuple(
+        _plot(run, without_network(run) or run.label, network)
+        for run, network in zip(runs, networks, strict=True)
     )
 
 
@@ -63,7 +85,7 @@ def segments(row: LayerTime[MeasuredLayer]) -> list[tuple[str, float, float]]:
     return [each for each in found if each[2] > each[1]]
 
 
-def _plot(run: LabeledRun, choice: str) -> Plot:
+def _plot(run: LabeledRun, choice: str, group: str) -> Plot:
     known_s = layer_floors_s(run.result.floor)
     measured = run.result.online.layers
     rows = layer_times(measured, [known_s.get(each.id) for each in measured])
@@ -74,7 +96,7 @@ def _plot(run: LabeledRun, choice: str) -> Plot:
         title=f"Layers of {run.label}",
         words=f"The {len(rows)} layers of {run.label}, from input to output. Most time takes "
         f"{slowest.layer.name}: {seconds(slowest.time_s)}, {percent(slowest.fraction)} of all layers, "
-        f"{_waiting_text(slowest)}.",
+        f"{_waiting_text(slowest)}. {division_text(rows)}{_floor_text(run.result.floor)}",
         spec=_spec(rows, labels),
         table=PageTable(
             f"Online time by layer of {run.label}",
@@ -82,6 +104,7 @@ def _plot(run: LabeledRun, choice: str) -> Plot:
             tuple(_texts(row, label) for row, label in zip(rows, labels, strict=True)),
         ),
         choice=choice,
+        choice_group=group,
     )
 
 
@@ -89,6 +112,13 @@ def _waiting_text(row: LayerTime[MeasuredLayer]) -> str:
     if not row.wait_s:
         return "without waiting"
     return f"of which {seconds(row.wait_s)} ({percent(row.wait_s / row.time_s)}) are waiting"
+
+
+def _floor_text(floor: Floor | None) -> str:
+    if floor is None:
+        return ""
+    together, phase = seconds(sum(layer_floors_s(floor).values())), seconds(floor.online.time_s)
+    return f" The floors of the layers sum to {together}, the phase has {phase}."
 
 
 def _spec(rows: Sequence[LayerTime[MeasuredLayer]], labels: Sequence[str]) -> Encoding:

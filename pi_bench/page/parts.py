@@ -19,6 +19,8 @@ class PageTable:
             scrolls from side to side.
         links: an address within the page, by the row whose name leads there.
         addresses: an address of its own for a row, by the row.
+        sort_values: numbers by which a reader can sort the rows, one per column, None for columns of names;
+            empty for a table that stays in its order. Each row of such a table takes one line as well.
 
     >>> PageTable("bytes", ("run", "online"), (("first", "2.12 MB"),)).columns
     ('run', 'online')
@@ -30,6 +32,7 @@ class PageTable:
     one_line: bool = False
     links: Mapping[int, str] = field(default_factory=dict)
     addresses: Mapping[int, str] = field(default_factory=dict)
+    sort_values: tuple[tuple[float | None, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Plot:
         table: the data that the plot shows.
         choice: its name in the list from which a reader chooses one of several plots; empty for a plot that
             is always shown.
+        choice_group: the heading under which the list has it; may be empty.
 
     >>> Plot("bytes", "Bytes", "One run sends 2.12 MB.", {}, PageTable("bytes", ("run",), ())).choice
     ''
@@ -55,6 +59,7 @@ class Plot:
     spec: dict[str, Any]
     table: PageTable
     choice: str = ""
+    choice_group: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,3 +108,12 @@ class Section:
     plots: tuple[Plot, ...] = ()
     tables: tuple[PageTable, ...] = ()
     missing: tuple[str, ...] = field(default=())
+
+    @property
+    def choices(self) -> dict[str, list[Plot]]:
+        """The plots of which a reader chooses one, by the heading of their group."""
+        found: dict[str, list[Plot]] = {}
+        for plot in self.plots:
+            if plot.choice:
+                found.setdefault(plot.choice_group, []).append(plot)
+        return found

@@ -9,7 +9,7 @@ from pi_bench.page.link_plots import plots_by_link
 from pi_bench.page.parts import PageTable, Plot, Section
 from pi_bench.page.runs import LabeledRun
 from pi_bench.page.specs import Encoding, bars_of_runs, interval, layer, quantity, rounded, series, tooltip
-from pi_bench.page.theme import ALARM, SERIES
+from pi_bench.page.theme import INK, MEASURED
 from pi_bench.report.quantities import seconds, span_text
 
 _MEASURED, _FLOOR = "median", "floor"
@@ -28,9 +28,9 @@ def section(runs: Sequence[LabeledRun]) -> Section:
         "phases",
         "Offline and online",
         words=(
-            "Bars are medians of the timed runs. The black line is the interval of the median (confidence "
-            "95 %), or the middle half of the runs where fewer than 6 were timed. The red tick is the floor: "
-            "no whole run on that machine and link can be faster.",
+            "Bars are medians of the timed runs. The line along a bar is the interval of the median "
+            "(confidence 95 %), or the middle half of the runs where fewer than 6 were timed. The tick "
+            "across a bar is the floor: no whole run on that machine and link can be faster.",
             "Each plot has an axis of its own.",
         ),
         plots=plots_by_link(runs, _plot),
@@ -118,7 +118,7 @@ def _spec(
 ) -> Encoding:
     x = quantity("time_s", title, "s")
     shown = [_MEASURED, _FLOOR] if floors else [_MEASURED]
-    color = series("kind", shown, (SERIES[0], ALARM))
+    color = series("kind", shown, (MEASURED, INK))
     tick = {"type": "tick", "thickness": 3, "size": 18}
     return bars_of_runs(
         labels,

@@ -10,7 +10,7 @@ from pi_bench.page.link_plots import plots_by_link
 from pi_bench.page.parts import PageTable, Plot, Section
 from pi_bench.page.runs import LabeledRun
 from pi_bench.page.specs import Encoding, bars_of_runs, layer, offset, quantity, rounded, series, tooltip
-from pi_bench.page.theme import SERIES
+from pi_bench.page.theme import MEASURED, PREDICTED
 from pi_bench.report.documents.predicted import ComparedPrediction
 from pi_bench.report.quantities import difference_text, seconds
 
@@ -97,7 +97,7 @@ def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
                     rows,
                     x=quantity("time_s", f"time {phase}", "s"),
                     yOffset=offset("kind", _KINDS),
-                    color=series("kind", _KINDS, (SERIES[0], SERIES[1])),
+                    color=series("kind", _KINDS, (MEASURED, PREDICTED)),
                     tooltip=tooltip("run", "kind", "time"),
                 )
             ],

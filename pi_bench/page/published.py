@@ -10,6 +10,8 @@ from typing import Protocol
 
 _PACKAGE = "pi_bench.models.published"
 _TABLES = "pi_bench.models.published.tables"
+TABLE = "T"
+"""The mark of every point with a latency: it was read from a table or the text of a paper."""
 _WORD = re.compile(r"[a-z0-9]+")
 
 
@@ -143,3 +145,21 @@ def way_of_reading(mark: str) -> str:
     'the abstract of the paper'
     """
     return str(importlib.import_module(_PACKAGE).MARKS[mark])
+
+
+def names_by_reading(points: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """Names the methods of points, each with its source where points of one method come from several.
+
+    Args:
+        points: the method and the mark of each.
+
+    >>> names_by_reading([("SNL", "2"), ("CryptoNAS", "2"), ("CryptoNAS", "T")])[("CryptoNAS", "T")]
+    'CryptoNAS (tables)'
+    """
+    known = dict.fromkeys(points)
+    words: Mapping[str, str] = importlib.import_module(_PACKAGE).READINGS
+    marks = {method: [mark for other, mark in known if other == method] for method, _ in known}
+    return {
+        (method, mark): f"{method} ({words[mark]})" if len(marks[method]) > 1 else method
+        for method, mark in known
+    }

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pi_bench.page.parts import Fact, PageTable
@@ -29,6 +28,7 @@ class Remark:
     Attributes:
         kind: one of `KINDS`.
         address: that of its row within the page.
+        phases: those whose figures a caution makes doubtful; empty for all figures.
 
     >>> Remark("note", "Protocol fss is new.", "note-1").runs
     []
@@ -37,38 +37,39 @@ class Remark:
     kind: str
     text: str
     address: str
+    phases: tuple[str, ...] = ()
     runs: list[LabeledRun] = field(default_factory=list)
 
 
 def remarks_of(runs: Sequence[LabeledRun]) -> list[Remark]:
     """Collects the remarks of all runs: first cautions, then warnings, then notes.
 
-    Notes that differ in their numbers alone become one note with the ranges of the numbers.
+    Cautions of one kind about the same phases, and notes, that differ in their numbers alone become one with
+    the ranges of the numbers.
 
     >>> remarks_of([])
     []
     """
     found = []
     for kind in KINDS:
-        runs_of: dict[str, list[LabeledRun]] = {}
-        texts_of: dict[str, list[str]] = {}
+        alike: dict[tuple[str, tuple[str, ...]], list[tuple[str, LabeledRun]]] = {}
         for run in runs:
-            for text in dict.fromkeys(_texts(run, kind)):
-                key = _NUMBER.sub("#", text) if kind == "note" else text
-                texts_of.setdefault(key, []).append(text)
-                owners = runs_of.setdefault(key, [])
-                if run not in owners:
-                    owners.append(run)
-        for number, (key, owners) in enumerate(runs_of.items(), start=1):
-            found.append(Remark(kind, _merged(texts_of[key]), f"{kind}-{number}", owners))
+            for text, phases in dict.fromkeys(_texts(run, kind)):
+                key = text if kind == "warning" else _NUMBER.sub("#", text)
+                alike.setdefault((key, phases), []).append((text, run))
+        for number, ((_, phases), own) in enumerate(alike.items(), start=1):
+            owners = {run.number: run for _, run in own}
+            text = _merged([text for text, _ in own])
+            found.append(Remark(kind, text, f"{kind}-{number}", phases, list(owners.values())))
     return found
 
 
-def _texts(run: LabeledRun, kind: str) -> list[str]:
+def _texts(run: LabeledRun, kind: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Returns the texts of a kind, each with the phases that it concerns."""
     result = run.result
     if kind == "caution":
-        return [caution.text for caution in result.cautions]
-    return list(result.warnings if kind == "warning" else result.notes)
+        return [(caution.text, caution.phases) for caution in result.cautions]
+    return [(text, ()) for text in (result.warnings if kind == "warning" else result.notes)]
 
 
 def _merged(texts: Sequence[str]) -> str:
@@ -90,10 +91,17 @@ def remark_table(remarks: Sequence[Remark], runs: Sequence[LabeledRun]) -> PageT
     """
     return PageTable(
         "Cautions, warnings and notes",
-        ("kind", "text", "runs"),
-        tuple((each.kind, each.text, group_text(each.runs, runs)) for each in remarks),
+        ("kind", "text", "concerns", "runs"),
+        tuple((each.kind, each.text, _concerns(each), group_text(each.runs, runs)) for each in remarks),
         addresses={row: each.address for row, each in enumerate(remarks)},
     )
+
+
+def _concerns(remark: Remark) -> str:
+    """Names the phases that a caution concerns. Warnings and notes concern no phase more than the others."""
+    if remark.kind != "caution":
+        return "-"
+    return ", ".join(remark.phases) or "all figures"
 
 
 def caution_addresses(runs: Sequence[LabeledRun]) -> dict[int, str]:
@@ -110,6 +118,15 @@ def caution_addresses(runs: Sequence[LabeledRun]) -> dict[int, str]:
     return found
 
 
+def _code_words(code: str, phases_of: Mapping[int, tuple[str, ...]], run_count: int) -> str:
+    """Says what a code means, how many of several runs have it, and which phases it concerns, if not all."""
+    count = [counted(len(phases_of), "result")] if run_count > 1 else []
+    named = list(dict.fromkeys(phase for phases in phases_of.values() for phase in phases))
+    phases = named if all(phases_of.values()) else []
+    details = ": ".join([*count, *([", ".join(phases)] if phases else [])])
+    return CAUTION_WORDS[code] + (f" ({details})" if details else "")
+
+
 def caution_facts(runs: Sequence[LabeledRun]) -> tuple[Fact, ...]:
     """Counts the results with a caution; returns nothing if no result has one.
 
@@ -119,10 +136,10 @@ def caution_facts(runs: Sequence[LabeledRun]) -> tuple[Fact, ...]:
     doubtful = [run for run in runs if run.result.cautions]
     if not doubtful:
         return ()
-    codes = Counter(code for run in doubtful for code in {each.code for each in run.result.cautions})
+    cautions = [(run.number, each) for run in doubtful for each in run.result.cautions]
     words = "; ".join(
-        CAUTION_WORDS[code] + (f" ({counted(number, 'result')})" if len(runs) > 1 else "")
-        for code, number in sorted(codes.items())
+        _code_words(code, {number: each.phases for number, each in cautions if each.code == code}, len(runs))
+        for code in sorted({each.code for _, each in cautions})
     )
     if len(runs) == 1:
         value = counted(len(doubtful[0].result.cautions), "caution")

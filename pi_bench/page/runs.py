@@ -7,7 +7,10 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from pi_bench.page.inputs import NamedResult, printable
+from pi_bench.report.cautions import LINK_CODES, link_cautions
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.quantities import counted
 
@@ -45,12 +48,13 @@ def labeled_runs(results: Sequence[NamedResult]) -> list[LabeledRun]:
 
     A beginning that the names of all networks share, up to a hyphen, becomes an ellipsis. Runs that have
     everything in common get the parts in which the names of their files differ, or numbers. A result with a
-    caution is marked at the end of its label.
+    caution is marked at the end of its label. Cautions about a link are worded again from its probe, because
+    results of older versions do not have all of them.
 
     >>> labeled_runs([])
     []
     """
-    found = [each.result for each in results]
+    found = [_with_link_cautions(each.result) for each in results]
     networks = network_names(found)
     shared = shared_beginning([each.network.name for each in found])
     settings = [[write(each) for each in found] for write in _FIELDS]
@@ -69,6 +73,11 @@ def labeled_runs(results: Sequence[NamedResult]) -> list[LabeledRun]:
         LabeledRun(number, label, network, result)
         for number, (label, network, result) in enumerate(zip(labels, networks, found, strict=True), start=1)
     ]
+
+
+def _with_link_cautions(result: Result) -> Result:
+    others = [caution for caution in result.cautions if caution.code not in LINK_CODES]
+    return msgspec.structs.replace(result, cautions=(*others, *link_cautions(result)))
 
 
 def network_names(results: Sequence[Result]) -> list[str]:
@@ -143,6 +152,17 @@ def label_parts(label: str) -> list[str]:
     ['resnet18', 'fss', 'lan']
     """
     return [part for part in label.split(_SEPARATOR) if part != CAUTION_MARK]
+
+
+def without_network(run: LabeledRun) -> str:
+    """Returns the label of a run without its network; "" if the network alone is its label.
+
+    ```python
+    def settings(runs: list[LabeledRun]) -> set[str]:
+        return {without_network(run) for run in runs}
+    ```
+    """
+    return run.label.partition(_SEPARATOR)[2]
 
 
 def shared_beginning(names: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pi_bench.page.parts import PageTable, Plot, Section
 from pi_bench.page.runs import LabeledRun, without_link
 from pi_bench.page.specs import Encoding, bars_of_runs, layer, quantity, series, tooltip
+from pi_bench.page.theme import CLIENT, SERVER
 from pi_bench.report.documents.fields import Directions
 from pi_bench.report.quantities import byte_count, counted
 
@@ -97,7 +98,7 @@ def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
                     rows,
                     x=quantity("from_bytes", f"bytes sent {phase}", "B"),
                     x2={"field": "to_bytes"},
-                    color=series("direction", _DIRECTIONS),
+                    color=series("direction", _DIRECTIONS, (CLIENT, SERVER)),
                     tooltip=tooltip("run", "direction", "bytes"),
                 )
             ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pi_bench.page.parts import PageTable, Plot, Section
+from pi_bench.page.ratios import ratio_tables
 from pi_bench.page.runs import LabeledRun, link_name
 from pi_bench.page.specs import Encoding, bars_of_runs, layer, logarithmic, rounded, series, shapes, tooltip
 from pi_bench.report.documents.latency import Result
@@ -35,6 +36,7 @@ def section(runs: Sequence[LabeledRun]) -> Section:
             "difference is real, `pi-bench compare` shows, which measures in turns.",
         ),
         plots=tuple(_plot(runs, groups, phase) for phase in _PHASES),
+        tables=ratio_tables(runs),
     )
 
 

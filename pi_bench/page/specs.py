@@ -112,18 +112,20 @@ def series(field: str, values: Sequence[str], colors: Sequence[str] = SERIES) ->
     return {"field": field, "type": "nominal", "scale": scale, **legend}
 
 
-def shapes(field: str, values: Sequence[str], *, beside_color: bool = False) -> Encoding:
+def shapes(field: str, values: Sequence[str], colors: Sequence[str] = ()) -> Encoding:
     """Returns the encoding of a series as a shape.
 
     Args:
-        beside_color: whether color tells the same series apart. Then one shape less is used, so that no pair
-            of color and shape repeats before thirty.
+        colors: those of the same values. Values of one color get different shapes, up to six.
 
     >>> shapes("link", ["lan"])["legend"] is None
     True
+    >>> shapes("method", ["a", "b", "c"], ["red", "blue", "red"])["scale"]["range"]
+    ['circle', 'square', 'square']
     """
-    used = _SHAPES[:-1] if beside_color else _SHAPES
-    chosen = [used[number % len(used)] for number in range(len(values))]
+    distinct = list(dict.fromkeys(colors))
+    places = [distinct.index(color) + colors[:at].count(color) for at, color in enumerate(colors)]
+    chosen = [_SHAPES[place % len(_SHAPES)] for place in places or range(len(values))]
     scale = {"domain": list(values), "range": chosen}
     legend: Encoding = {} if len(values) > 1 else {"legend": None}
     return {"field": field, "type": "nominal", "scale": scale, **legend}

@@ -4,13 +4,18 @@ A specification names a color as ``var(--NAME)``. The page defines these variabl
 the plots follow the reader's choice and turn light in print without being drawn again. Files of plots get
 the light colors.
 
-The colors keep a contrast of 3 to 1 or more to the background, and readers with any kind of color vision
-can tell those that stand side by side apart.
+A color has one meaning on the whole page. The client, the server, their messages, waiting, measured and
+predicted times have colors of their own. Protocols and methods of papers have others, the same in every plot.
+
+The colors keep a contrast of 3 to 1 or more to the background. Those of bars keep it to the ink as well, in
+which ticks and lines are drawn over them. Readers with any kind of color vision can tell the colors of bars
+that stand side by side apart.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 LIGHT = {
@@ -19,13 +24,21 @@ LIGHT = {
     "ink": "#1b1f24",
     "faint": "#59636e",
     "grid": "#d5dae0",
-    "first": "#0066a6",
-    "second": "#b75301",
-    "third": "#00775a",
-    "fourth": "#94459a",
-    "fifth": "#6b6f76",
-    "sixth": "#8a6d00",
+    "accent": "#0066a6",
     "alarm": "#b3261e",
+    "client": "#2b78c2",
+    "server": "#0a9168",
+    "messages": "#d2620a",
+    "waiting": "#84898f",
+    "measured": "#a2589f",
+    "predicted": "#927a00",
+    "first": "#4b3fa8",
+    "second": "#c8386b",
+    "third": "#00858a",
+    "fourth": "#7a3f00",
+    "fifth": "#6f8f00",
+    "sixth": "#4b5563",
+    "seventh": "#9c3d2e",
 }
 DARK = {
     "background": "#14171c",
@@ -33,19 +46,44 @@ DARK = {
     "ink": "#e8ebef",
     "faint": "#a7b0bb",
     "grid": "#3a424c",
-    "first": "#5db3ee",
-    "second": "#f2a353",
-    "third": "#45cba0",
-    "fourth": "#d894d8",
-    "fifth": "#9aa2ad",
-    "sixth": "#e3cc55",
+    "accent": "#5db3ee",
     "alarm": "#ff8a80",
+    "client": "#3f83d0",
+    "server": "#128f6b",
+    "messages": "#cf6a1e",
+    "waiting": "#7d858e",
+    "measured": "#ac62ab",
+    "predicted": "#92801c",
+    "first": "#9d8cff",
+    "second": "#ff7fa8",
+    "third": "#3fc9c6",
+    "fourth": "#cf8d45",
+    "fifth": "#c6de55",
+    "sixth": "#c3ccd6",
+    "seventh": "#f0937f",
 }
-SERIES = tuple(f"var(--{name})" for name in ("first", "second", "third", "fourth", "fifth", "sixth"))
-"""The colors of series, in the order in which they are given."""
-
+BAR_NAMES = ("client", "server", "messages", "waiting", "measured", "predicted")
+"""The names of the colors of bars."""
+CLIENT, SERVER, MESSAGES, WAITING, MEASURED, PREDICTED = (f"var(--{name})" for name in BAR_NAMES)
 INK, FAINT, ALARM, BACKGROUND = (f"var(--{name})" for name in ("ink", "faint", "alarm", "background"))
+_SERIES_NAMES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
+SERIES = tuple(f"var(--{name})" for name in _SERIES_NAMES)
+"""The colors of protocols, methods and other series with names, in the order in which they are given."""
 _VARIABLE = re.compile(r"var\(--(\w+)\)")
+
+
+def colors_by_name(names: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
+    """Gives each name a color of `SERIES`, in the order in which the names appear. They repeat at the end.
+
+    Args:
+        taken: colors that none gets, unless all are taken.
+
+    >>> colors_by_name(["delphi", "fss", "delphi"])
+    {'delphi': 'var(--first)', 'fss': 'var(--second)'}
+    """
+    used = set(taken)
+    free = [color for color in SERIES if color not in used] or SERIES
+    return {name: free[number % len(free)] for number, name in enumerate(dict.fromkeys(names))}
 
 
 def plot_style() -> dict[str, Any]:
@@ -78,7 +116,7 @@ def plot_style() -> dict[str, Any]:
             "symbolBaseStrokeColor": FAINT,
         },
         "view": {"stroke": None},
-        "bar": {"color": SERIES[0]},
+        "bar": {"color": MEASURED},
         "point": {"filled": True, "size": 70, "opacity": 1},
         "tick": {"opacity": 1},
         "rule": {"color": INK},

@@ -1,6 +1,6 @@
 """The words of this field that the page uses, each with a sentence, at the end of the page.
 
-The meanings are those of docs/glossary.md. Those of the modes are what the protocols say about them.
+The meanings are those of docs/glossary.md. Those of protocols and modes are the protocols' own.
 """
 
 from __future__ import annotations
@@ -13,9 +13,12 @@ from pi_bench.page.parts import PageTable, Section
 from pi_bench.page.runs import LabeledRun
 from pi_bench.registry import find_protocol
 
+WORDS = "words"
+"""The name of the section."""
 _MEANINGS = {
     "activation": "A ReLU, a truncation or another step between linear layers, in one element of a layer.",
     "communication round": "One there and back of messages of which each depends on the one before.",
+    "round": "Short for communication round.",
     "emulated link": "A link within one machine that is slowed down to the bandwidth and the round trip that "
     "--link asks for.",
     "first inference": "Set-up, offline and online together: the time until a client that has just started "
@@ -40,6 +43,7 @@ _MEANINGS = {
     "unit in the last place": "The smallest step of a fixed-point value.",
     "verified": "Every value of every run was compared with the same operator in the clear.",
 }
+_NO_LETTERS = re.compile(r"[^a-z0-9]+")
 
 
 def section(sections: Sequence[Section], runs: Sequence[LabeledRun]) -> Section:
@@ -51,18 +55,31 @@ def section(sections: Sequence[Section], runs: Sequence[LabeledRun]) -> Section:
     text = " ".join(_texts(sections))
     explained = " ".join(meaning for word, meaning in _MEANINGS.items() if _uses(text, word))
     rows = [
+        *_protocol_meanings(runs),
         *_mode_meanings(runs),
         *((word, meaning) for word, meaning in _MEANINGS.items() if _uses(f"{text} {explained}", word)),
     ]
     rows.sort(key=lambda row: row[0].lower())
-    tables = (PageTable("Words and their meanings", ("word", "meaning"), tuple(rows)),) if rows else ()
-    return Section("words", "Words of this page", tables=tables)
+    addresses = {at: f"word-{_NO_LETTERS.sub('-', word.lower())}" for at, (word, _) in enumerate(rows)}
+    table = PageTable("Words and their meanings", ("word", "meaning"), tuple(rows), addresses=addresses)
+    tables = (table,) if rows else ()
+    return Section(WORDS, "Words of this page", tables=tables)
+
+
+def pattern_of(word: str) -> str:
+    """Returns the regular expression of a word, each part of which may stand in the plural.
+
+    The first part of "round trip" is no round.
+
+    >>> re.findall(pattern_of("communication round"), "18 communication rounds")
+    ['communication rounds']
+    """
+    parts = " ".join(f"{re.escape(part.removesuffix('s'))}s?" for part in word.split())
+    return rf"\b{parts}\b(?! trip)"
 
 
 def _uses(text: str, word: str) -> bool:
-    """Tells whether the text has the word. Each part of it may stand in the plural."""
-    pattern = " ".join(f"{re.escape(part.removesuffix('s'))}s?" for part in word.split())
-    return re.search(rf"\b{pattern}\b", text, re.IGNORECASE) is not None
+    return re.search(pattern_of(word), text, re.IGNORECASE) is not None
 
 
 def _texts(sections: Sequence[Section]) -> Iterator[str]:
@@ -77,6 +94,19 @@ def _texts(sections: Sequence[Section]) -> Iterator[str]:
             yield from (table.title, *table.columns)
             for row in table.rows:
                 yield from row
+
+
+def _protocol_meanings(runs: Sequence[LabeledRun]) -> list[tuple[str, str]]:
+    """Says of each protocol what it says about itself. One that is not installed says nothing."""
+    found = []
+    for name in dict.fromkeys(run.result.protocol for run in runs):
+        try:
+            meaning = find_protocol(name).meaning
+        except PiBenchError:
+            continue
+        if meaning:
+            found.append((name, meaning))
+    return found
 
 
 def _mode_meanings(runs: Sequence[LabeledRun]) -> list[tuple[str, str]]:

@@ -104,6 +104,8 @@ class ProtocolInfo:
     """Lists the computations and messages of both parties. With None, no times can be predicted."""
     alternatives: Callable[[Program, ProtocolOptions], Iterable[OtherSettings]] = no_alternatives
     """Yields the other settings that are worth predicting, one change at a time."""
+    meaning: str = ""
+    """A sentence for glossaries that says how the protocol computes, or nothing."""
     caveat: str = ""
     """A sentence that every command prints, such as that nobody has reviewed the protocol, or nothing."""
     notes: Callable[[Program, ProtocolOptions], Iterable[str]] = no_notes

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pi_bench.costs import LIMIT_KINDS
 from pi_bench.metrics.machine_use import MachineUse
 from pi_bench.prediction.limits import Limits
-from pi_bench.report.documents.cautions import Caution
-from pi_bench.report.documents.fields import Loopback
-from pi_bench.report.documents.latency import ProbedLink, RealLink, Result
-from pi_bench.report.quantities import counted, percent, rate
+from pi_bench.report.documents.cautions import Caution, Phase
+from pi_bench.report.documents.fields import Directions
+from pi_bench.report.documents.latency import ProbedLink, Result
+from pi_bench.report.quantities import counted, percent, rate, seconds
 
 _OTHER_FRACTION = 0.1
 _STEAL_FRACTION = 0.02
@@ -18,7 +18,12 @@ _SWAPPED_PAGES = 100
 _FREQUENCY_FRACTION = 0.6
 _QUOTA_WAIT_S = 0.01
 _LINK_FRACTION = 0.8
+_ROUND_TRIP_FACTOR = 1.25
+_PHASE_FRACTION = 0.01
+"""A phase is doubtful if missing bandwidth takes more than this part of its time."""
 _MIN_RUNS = 3
+LINK_CODES = ("slow-link", "long-round-trip")
+"""The codes of the cautions that follow from a result alone."""
 
 
 def machine_cautions(use: MachineUse, limits: Limits | None = None) -> list[Caution]:
@@ -103,28 +108,103 @@ def result_cautions(result: Result, use: MachineUse, limits: Limits | None) -> t
                 "other's. Raise the container's limit of processor time, or use fewer --threads.",
             )
         )
-    found += _slow_link(result.link)
-    ratios = (
-        [] if result.floor is None else [result.floor.online.times_floor, result.floor.offline.times_floor]
-    )
-    if any(ratio is not None and ratio < 1 for ratio in ratios):
+    found += link_cautions(result)
+    beaten = [
+        phase
+        for phase, times_floor in _times_floors(result).items()
+        if times_floor is not None and times_floor < 1
+    ]
+    if beaten:
         found.append(
             Caution(
                 code="busy-limits",
                 text="a phase took less than its floor: the machine was busy when its limits were measured. "
                 "Measure again in some minutes, when the machine is quiet.",
+                phases=tuple(beaten),
             )
         )
     return tuple(found)
 
 
+def link_cautions(result: Result) -> list[Caution]:
+    """Words how an emulated link differed from the one that was asked for, by its probe.
+
+    The bandwidth may be a fifth lower, although bytes were waiting, and the round trip a quarter longer. Less
+    bandwidth concerns the phases of which it takes more than a hundredth. A longer round trip concerns all.
+
+    ```python
+    def is_kept(result: Result) -> bool:
+        return not link_cautions(result)
+    ```
+    """
+    link = result.link
+    if not isinstance(link, ProbedLink):  # a real link carries what it carries
+        return []
+    found = []
+    for where, asked, measured, field in (
+        ("to the server", link.up_bits_per_s, link.measured.up_bits_per_s, "client_to_server"),
+        ("to the client", link.down_bits_per_s, link.measured.down_bits_per_s, "server_to_client"),
+    ):
+        if measured >= _LINK_FRACTION * asked:
+            continue
+        longer_s = 8 / measured - 8 / asked  # per byte
+        phases = tuple(
+            phase
+            for phase, (sent, time_s) in _phases(result).items()
+            if getattr(sent, field) * longer_s > _PHASE_FRACTION * time_s
+        )
+        if phases:
+            found.append(
+                Caution(
+                    code="slow-link",
+                    text=f"the link carried {rate(measured)} {where}, not {rate(asked)}: this machine cannot "
+                    "feed it. Choose a slower --link or a faster machine, or close other programs.",
+                    phases=phases,
+                )
+            )
+    if link.measured.rtt_s > _ROUND_TRIP_FACTOR * link.rtt_s:
+        rounds = result.online.comm_round_count
+        longer_s = rounds * (link.measured.rtt_s - link.rtt_s)
+        found.append(
+            Caution(
+                code="long-round-trip",
+                text=f"the link's round trip took {seconds(link.measured.rtt_s)}, not {seconds(link.rtt_s)}, "
+                f"which adds about {seconds(longer_s)} to the {counted(rounds, 'round')} online: "
+                "this machine wakes a waiting party too late. Choose a --link with a longer round trip, or "
+                "close other programs.",
+            )
+        )
+    return found
+
+
+def _times_floors(result: Result) -> dict[Phase, float | None]:
+    if result.floor is None:
+        return {}
+    return {"offline": result.floor.offline.times_floor, "online": result.floor.online.times_floor}
+
+
+def _phases(result: Result) -> dict[Phase, tuple[Directions, float]]:
+    """Returns the bytes on the wire and the time of each phase."""
+    return {
+        "set-up": (result.setup.wire_bytes, result.setup.time_s),
+        "offline": (result.offline.wire_bytes, result.offline.time_s),
+        "online": (result.online.wire_bytes, result.online.latency_s.median),
+    }
+
+
 def caution_lines(cautions: Sequence[Caution]) -> list[str]:
-    """Writes each caution as a line.
+    """Writes each caution as a line, with the phases that it concerns unless it concerns all figures.
 
     >>> caution_lines([Caution(code="swap", text="the system swapped: close programs.")])
     ['caution: the system swapped: close programs.']
+    >>> caution_lines([Caution(code="slow-link", text="the link was slow.", phases=("offline", "online"))])
+    ['caution (offline, online): the link was slow.']
     """
-    return [f"caution: {caution.text}" for caution in cautions]
+    return [f"caution{_phase_words(caution)}: {caution.text}" for caution in cautions]
+
+
+def _phase_words(caution: Caution) -> str:
+    return f" ({', '.join(caution.phases)})" if caution.phases else ""
 
 
 def _slow_processor(use: MachineUse) -> list[Caution]:
@@ -150,23 +230,3 @@ def _unusual_limits(limits: Limits | None) -> list[Caution]:
             "programs or measure later, and compare with earlier runs relative to the floor.",
         )
     ]
-
-
-def _slow_link(link: Loopback | ProbedLink | RealLink) -> list[Caution]:
-    """Warns of an emulated link that carried less than it was asked for, although bytes were waiting."""
-    if not isinstance(link, ProbedLink):  # a real link carries what it carries
-        return []
-    found = []
-    for where, asked, measured in (
-        ("to the server", link.up_bits_per_s, link.measured.up_bits_per_s),
-        ("to the client", link.down_bits_per_s, link.measured.down_bits_per_s),
-    ):
-        if measured < _LINK_FRACTION * asked:
-            found.append(
-                Caution(
-                    code="slow-link",
-                    text=f"the link carried {rate(measured)} {where}, not {rate(asked)}: this machine cannot "
-                    "feed it. Choose a slower --link or a faster machine, or close other programs.",
-                )
-            )
-    return found

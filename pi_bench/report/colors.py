@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 _STYLES = (
-    (r"^(?:warning|caution|differs):", "yellow"),
+    (r"^(?:warning|caution(?: \([\w, -]+\))?|differs):", "yellow"),
     (r"\bverification passed\b|\bprivate runs verified\b|\bevery run was verified\b", "green"),
     (r"\bverification FAILED\b|\bFAILED\b|\bNOT VERIFIED\b|\bINSECURE\b|\bINTERRUPTED\b", "bold red"),
     (r"\bthe answer is NOT the float network's", "bold red"),

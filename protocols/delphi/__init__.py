@@ -42,6 +42,8 @@ from .party import DelphiClient, DelphiServer
 PROTOCOL = ProtocolInfo(
     name="delphi",
     title="delphi",
+    meaning="A protocol after DELPHI: homomorphic encryption computes linear layers offline, and garbled "
+    "circuits compute ReLUs online.",
     modes=WINDOW_MODES,
     secure=True,
     client=DelphiClient,

@@ -48,6 +48,8 @@ from .party import FssClient, FssServer
 PROTOCOL = ProtocolInfo(
     name="fss",
     title="fss",
+    meaning="A protocol with the linear layers of delphi, whose ReLUs are computed by function secret "
+    "sharing: shares of comparisons, made offline, take few bytes online.",
     caveat="Protocol fss is new. It was reviewed inside this project, not by outside cryptographers.",
     modes=WINDOW_MODES,
     secure=True,

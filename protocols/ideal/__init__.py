@@ -19,6 +19,8 @@ from .insecure_dealer import InsecureIdealClient, InsecureIdealServer, predict
 PROTOCOL = ProtocolInfo(
     name="ideal",
     title="ideal (INSECURE: a trusted dealer sees the input and the weights)",
+    meaning="A trusted dealer that computes the network in the clear, with which protocols are compared. "
+    "INSECURE.",
     modes=WINDOW_MODES,
     secure=False,
     client=InsecureIdealClient,

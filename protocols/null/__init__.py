@@ -23,6 +23,10 @@ from .party import NullClient, NullServer
 _WORDS = "(INSECURE: plaintext arithmetic, measures the harness itself)"
 
 
+def _meaning(of: str) -> str:
+    return f"The messages of {of} with arithmetic in the clear, for the time without cryptography. INSECURE."
+
+
 class _HybridClient(NullClient):
     script = staticmethod(hybrid_script)
     law = staticmethod(window_law)
@@ -36,6 +40,7 @@ class _HybridServer(NullServer):
 PROTOCOL = ProtocolInfo(
     name="null",
     title=f"null {_WORDS}",
+    meaning=_meaning("delphi"),
     modes=WINDOW_MODES,
     secure=False,
     client=_HybridClient,
@@ -70,6 +75,7 @@ def derive(info: ProtocolInfo) -> ProtocolInfo:
         info,
         name=f"null:{info.name}",
         title=f"null of {info.name} {_WORDS}",
+        meaning=_meaning(info.name),
         secure=False,
         default=False,
         client=client,

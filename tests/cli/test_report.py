@@ -30,7 +30,9 @@ def test_a_folder_becomes_a_page_and_files_of_its_plots(
     out, err = capsys.readouterr()
     assert f"wrote {page}: 3 results, 21 plots," in out
     assert err.startswith("warning: passed over: ") and "plan.json" in err
-    assert "<h1>Private inference of resnet18-cifar100-12288: 3 results</h1>" in page.read_text()
+    text = page.read_text()
+    assert ">Private inference of resnet18-cifar100-12288: 3 results</h1>" in text
+    assert "<dt>threads</dt> <dd>1 thread per party</dd>" in text  # under the title
     names = {path.name for path in figures.iterdir()}
     assert {
         "online-1.svg",

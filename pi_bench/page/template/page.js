@@ -88,6 +88,31 @@
     return new Response(stream).text();
   }
 
+  // A header of a sortable table sorts by its column, and the other way round when it is used again. Numbers stand in
+  // data-value, because the texts have units.
+  function sortBy(table, column) {
+    const header = table.tHead.rows[0].cells[column];
+    const direction = header.ariaSort === "ascending" ? -1 : 1;
+    const compare = (a, b) => a.dataset.value !== undefined && b.dataset.value !== undefined
+      ? a.dataset.value - b.dataset.value
+      : a.textContent.localeCompare(b.textContent, "en", { numeric: true });
+    const rows = [...table.tBodies[0].rows];
+    rows.sort((a, b) => direction * compare(a.cells[column], b.cells[column]));
+    table.tBodies[0].append(...rows);
+    for (const each of table.tHead.rows[0].cells) each.ariaSort = each === header ? (direction > 0 ? "ascending" : "descending") : "none";
+  }
+
+  for (const table of document.querySelectorAll("table.sortable")) {
+    [...table.tHead.rows[0].cells].forEach((header, column) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...header.childNodes);
+      header.append(button);
+      header.ariaSort = "none";
+      button.addEventListener("click", () => sortBy(table, column));
+    });
+  }
+
   for (const part of document.querySelectorAll(".chooser, .download")) part.hidden = false;
   for (const button of document.querySelectorAll("button[data-plot]")) {
     button.addEventListener("click", () => save(`${button.dataset.plot}.csv`, csv(plots[button.dataset.plot]), "text/csv"));
@@ -95,9 +120,6 @@
   document.getElementById("download").addEventListener("click", async () => save("results.jsonl", await unpacked("results"), "application/jsonl"));
   for (const select of choosers) select.addEventListener("change", () => choose(select));
   addEventListener("hashchange", followAddress);
-  addEventListener("beforeprint", () => {
-    for (const details of document.querySelectorAll("details")) details.open = true;
-  });
 
   (async () => {
     const later = new Set(choosers.flatMap((select) => [...select.options].map((option) => option.value)));

@@ -17,9 +17,12 @@ Code = Literal[
     "shared-cores",
     "quota",
     "slow-link",
+    "long-round-trip",
     "slow-machine",
     "busy-limits",
 ]
+
+Phase = Literal["set-up", "offline", "online"]
 
 CAUTION_WORDS: dict[str, str] = {
     "load": "other programs took processor time",
@@ -30,6 +33,7 @@ CAUTION_WORDS: dict[str, str] = {
     "shared-cores": "both parties shared cores",
     "quota": "a control group stopped the processes",
     "slow-link": "the link carried less than it was asked for",
+    "long-round-trip": "the round trip of the link was longer than it was asked for",
     "slow-machine": "the machine was slower than before",
     "busy-limits": "the machine was busy when its limits were measured",
 }
@@ -41,6 +45,9 @@ class Caution(DocumentPart, frozen=True, kw_only=True):
 
     code: Annotated[Code, Meta(description="for programs; the text is for people")]
     text: str
+    phases: Annotated[
+        tuple[Phase, ...], Meta(description="those whose figures it makes doubtful; empty for all figures")
+    ] = ()
 
 
 Cautions = Annotated[

@@ -16,6 +16,7 @@ from tests.unit.page.test_browser import page_and_plots
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed, which shows the page")
 PATIENCE_S = 60.0
 TAB = {"key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9}
+ENTER = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
 CONTROLS = "a[href], button, select, summary, [tabindex]"
 FOCUSED = """(() => {
   const focused = document.activeElement, style = getComputedStyle(focused);
@@ -120,3 +121,27 @@ def test_headings_are_in_order(described: list[dict[str, Any]]) -> None:
     levels = [node["level"] for node in described if node["role"] == "heading"]
     assert levels[0] == 1 and levels.count(1) == 1 and len(levels) > 8
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+
+
+SORTED = """(() => {
+  const table = document.querySelector("table.sortable"), headers = [...table.tHead.rows[0].cells];
+  const column = headers.findIndex((each) => each.textContent === "online");
+  return {
+    sorted: headers.map((each) => each.ariaSort),
+    column,
+    values: [...table.tBodies[0].rows].map((row) => Number(row.cells[column].dataset.value)),
+  };
+})()"""
+
+
+def test_the_table_of_runs_is_sorted_by_keyboard_and_says_so(opened: Page) -> None:
+    before = opened.run(SORTED)
+    assert set(before["sorted"]) == {"none"}
+    opened.run(f"document.querySelectorAll('table.sortable thead button')[{before['column']}].focus()")
+    for direction, reverse in (("ascending", False), ("descending", True)):
+        for kind in ("rawKeyDown", "char", "keyUp"):
+            opened.ask("Input.dispatchKeyEvent", {"type": kind, **ENTER})
+        after = opened.run(SORTED)
+        assert after["values"] == sorted(before["values"], reverse=reverse) != before["values"]
+        assert after["sorted"].count("none") == len(after["sorted"]) - 1
+        assert after["sorted"][before["column"]] == direction

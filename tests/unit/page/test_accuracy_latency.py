@@ -31,19 +31,19 @@ def test_a_run_without_an_accuracy_has_that_of_the_published_network_of_its_name
     plot = plot_of(variant(name="resnet18-cifar100-229376"))
     first, *others = plot.spec["layer"][-1]["data"]["values"]
     assert (first["accuracy_pct"], first["accuracy_from"]) == (76.22, "DeepReDuce Table 4")
-    assert first["series"] == "delphi, loopback, accuracy as published"
+    assert first["series"] == "delphi, loopback, random weights, accuracy as published"
     assert first["online_s"] == pytest.approx(latency_fields()["online"]["latency_s"]["median"])
     assert plot.title.endswith(": latencies measured here, accuracies as published")
     printed = [row for row in others if row["network"] == "resnet18-cifar100-229376"]
     assert [row["online_s"] for row in printed] == [4.61] and "DELPHI" in printed[0]["test_bed"]
-    assert len(plot.table.rows) == len(others) + 1 and len({row[1] for row in plot.table.rows}) > 1
+    assert len(plot.table.rows) == len(others) + 1 and len({row[2] for row in plot.table.rows}) > 1
 
 
 def test_a_network_of_several_tables_has_one_accuracy_and_one_point() -> None:
     """Tables 4, 6 and the text of the paper print 28,672 ReLUs with 68.68, 68.7 and 68.68 percent."""
     plot = plot_of(variant(name="resnet18-cifar100-28672"))
     rows = [row for row in plot.table.rows if row[0] == "resnet18-cifar100-28672"]
-    assert [(row[3], row[4]) for row in rows] == [("68.68 %", "DeepReDuce Table 4")] * 2
+    assert [(row[5], row[6]) for row in rows] == [("68.68 %", "DeepReDuce Table 4")] * 2
     points = published_on(["cifar100"]).latencies["cifar100"]
     assert len({(point.method, point.network) for point in points}) == len(points)
 
@@ -79,3 +79,28 @@ def test_marks_with_a_published_accuracy_are_hollow() -> None:
     assert published["mark"]["filled"] is False
     assert {row["accuracy_from"].split()[0] for row in published["data"]["values"]} == {"DeepReDuce"}
     assert "published" not in plot.title
+
+
+def test_random_weights_beside_published_accuracies_are_marked() -> None:
+    random, trained = variant(), variant(link="lan")
+    trained["network"]["weights"] = "given"
+    plot = plot_of(random, trained)
+    weights = {(row[2].split(", ")[1], row[3]) for row in plot.table.rows[:2]}
+    assert weights == {("loopback", "random"), ("lan", "given")}
+    assert {row[3] for row in plot.table.rows[2:]} == {"of the paper"}
+    assert "1 of the 2 runs have random weights" in plot.words
+    random["network"]["weights"] = "given"
+    assert "random" not in str(plot_of(random, trained))
+
+
+def test_published_rows_have_their_relus_and_the_section_names_their_test_bed() -> None:
+    document = variant()
+    found = sections_of(inputs_of(document), published_on([document["network"]["name"]]))
+    section = next(section for section in found if section.name == "accuracy")
+    rows = [row for row in section.plots[1].table.rows if row[3] == "of the paper"]
+    relus = {row[0]: row[1] for row in rows}
+    assert relus["resnet18-cifar100-229376"] == "229,376" and relus["ResNet"] == "not published"
+    assert any(
+        text.startswith("Test bed of the latencies in DeepReDuce Table 4") and "DELPHI" in text
+        for text in section.words
+    )

@@ -14,6 +14,7 @@ from pi_bench.history.result_files import read_file
 from pi_bench.page import sections_of
 from pi_bench.page.document import html_page
 from pi_bench.page.figure_files import figure_files, plots_of
+from pi_bench.page.parts import PageTable, Section
 from tests.unit.page.stored_runs import HOSTILE, inputs_of, several, variant
 
 
@@ -99,3 +100,27 @@ def test_a_figure_file_draws_the_runs_in_light_colors() -> None:
     svg = content["online-1.svg"].decode()
     assert svg.startswith("<svg") and "var(--" not in svg and "NaN" not in svg
     assert "57344 · fss<" in svg
+
+
+def test_an_explained_word_leads_to_its_meaning_where_it_is_used_first() -> None:
+    sections = sections_of(inputs_of(*several()))
+    page = html_page("title", sections, several(), (("mode", "windowed"),))
+    body = re.sub(r"<script.*?</script>|<style.*?</style>", "", page, flags=re.DOTALL)
+    links = re.findall(r'<a class="word" href="#([^"]*)">([^<]*)</a>', body)
+    addresses = [address for address, _ in links]
+    explained = sections[-1].tables[0].addresses.values()
+    assert len(set(addresses)) == len(addresses) > 12 and set(addresses) <= set(explained)
+    assert set(addresses) <= set(re.findall(r'<tr id="([^"]*)"', body))
+    assert links[0] == ("word-windowed", "windowed")
+    assert {"word-delphi", "word-fss", "word-floor", "word-payload"} <= set(addresses)
+    assert body.index('href="#word-floor"') < body.index("<p>Bars are medians")
+    assert not re.search(r"<code>[^<]*<a|round</a> trip", body)
+
+
+def test_words_of_a_hostile_protocol_stay_texts_where_they_are_linked() -> None:
+    """A word that is a part of an escaped character does not break it."""
+    table = PageTable("", ("word", "meaning"), (("lt", "less"), ("<b>", "bold")), addresses={0: "a", 1: "b"})
+    page = html_page(
+        "", [Section("x", "", words=("a <i> lt <b>",)), Section("words", "", tables=(table,))], []
+    )
+    assert '<p>a &lt;i&gt; <a class="word" href="#a">lt</a> &lt;b&gt;</p>' in page

@@ -34,7 +34,7 @@ def test_a_result_with_a_caution_is_marked_where_its_figures_stand_and_leads_to_
     documents = with_remarks()
     found = sections(*documents)
     table = found["headline"].tables[0]
-    marked = [row for row, cells in enumerate(table.rows) if cells[0].endswith(" · ⚠")]
+    marked = [row for row, cells in enumerate(table.rows) if cells[0].endswith(" ⚠")]
     assert marked == [3] == list(table.links)
     bars = [row["run"] for plot in found["phases"].plots for row in plot.spec["layer"][0]["data"]["values"]]
     assert sum("⚠" in label for label in bars) == 2  # its online and its offline time
@@ -56,10 +56,29 @@ def test_a_page_without_cautions_has_neither_mark_nor_card() -> None:
 def test_cautions_come_first_and_notes_that_differ_in_numbers_alone_are_one() -> None:
     rows = sections(*with_remarks())["machines"].tables[-1].rows
     assert rows == (
-        ("caution", LOAD["text"], "…12288 · fss · lan · ⚠"),
-        ("warning", "weights are random: answers mean nothing", "all runs"),
-        ("note", "12,288 to 229,376 activations use shared tables.", "all fss runs"),
+        ("caution", LOAD["text"], "all figures", "…12288 · fss · lan · ⚠"),
+        ("warning", "weights are random: answers mean nothing", "-", "all runs"),
+        ("note", "12,288 to 229,376 activations use shared tables.", "-", "all fss runs"),
     )
+
+
+def test_a_link_that_was_not_kept_has_a_caution_with_the_phases_and_the_range_of_figures() -> None:
+    """The stored results have none, as those of older versions."""
+    documents = [{**document, "cautions": []} for document in several()]
+    over_lan = [document for document in documents if document["link"]["kind"] == "emulated"]
+    for number, document in enumerate(over_lan):
+        document["link"]["measured"] = {"rtt_s": 0.002 + number / 1000, "up_bits_per_s": 1e9}
+        document["link"]["measured"]["down_bits_per_s"] = 1e9 if number else 1e8
+    found = sections(*documents)
+    slow, late = found["machines"].tables[-1].rows[:2]
+    assert (late[0], late[2:]) == ("caution", ("all figures", "all runs over lan"))
+    assert "took 2.00 to 7.00 ms, not 1.00 ms" in late[1]
+    assert "carried 100 Mbit/s to the client, not 1 Gbit/s" in slow[1] and slow[2] == "offline, online"
+    assert slow[3] == "…12288 · delphi · lan · ⚠"
+    (card,) = (fact for fact in found["headline"].facts if fact.term == "cautions")
+    assert card.value == "6 of 12 results"
+    assert "carried less than it was asked for (1 result: offline, online)" in card.note
+    assert "longer than it was asked for (6 results)" in card.note
 
 
 def test_sets_of_runs_are_named_by_what_they_share() -> None:

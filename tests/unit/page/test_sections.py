@@ -17,7 +17,7 @@ from pi_bench.page.layers import segments
 from pi_bench.page.parts import Plot, Section
 from pi_bench.page.published import published_on
 from pi_bench.page.runs import labeled_runs
-from pi_bench.page.theme import DARK, LIGHT
+from pi_bench.page.theme import BAR_NAMES, DARK, LIGHT
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.layer_time import layer_times
 from pi_bench.report.quantities import seconds, span_text
@@ -73,6 +73,16 @@ def test_the_layers_of_a_run_add_up_to_what_the_client_recorded() -> None:
     )
     assert drawn_s == pytest.approx(recorded_s, rel=1e-4)
     assert len(plot.table.rows) == len(RESULT.online.layers)
+
+
+def test_the_floors_of_layers_and_phase_stand_side_by_side_with_the_reason_for_the_difference() -> None:
+    with_floor, without = variant(), {**variant(name="resnet18-cifar100-57344"), "floor": None}
+    layers = sections(with_floor, without)["layers"]
+    together = seconds(2e-5 * len(RESULT.online.layers))
+    assert layers.plots[0].words.endswith(f"sum to {together}, the phase has 1.00 ms.")
+    assert "floor" not in layers.plots[1].words
+    assert any("do not add up to the floor of the phase" in each for each in layers.words)
+    assert not any("add up to the floor" in each for each in sections(without)["layers"].words)
 
 
 def test_bytes_of_both_directions_touch_and_end_at_their_sum() -> None:
@@ -219,11 +229,41 @@ def test_the_headline_has_one_card_per_link_and_the_settings_beside_the_run() ->
         f"Fastest: {name} · delphi · lan. Slowest: {name} · fss · lan.",
     )
     assert cards["online on wan"] == (seconds(9 * median_s), f"{name} · fss · wan.")
-    assert headline.tables[0].columns[:2] == ("run", "online")  # labels say all else
+    assert headline.tables[0].columns[:4] == ("network", "protocol", "link", "online")
+    assert headline.tables[0].rows[1][:3] == (name, "fss", "lan")
     assert headline.tables[0].title.startswith("Every run. Throughout: mode windowed, answer verified, ")
     alone = sections(variant())["headline"].tables[0]
-    assert alone.columns[:4] == ("run", "protocol", "mode", "link")
+    assert alone.columns[:4] == ("network", "protocol", "mode", "link")
     assert alone.rows[0][1:4] == ("delphi", "windowed", "loopback")
+    documents[0]["options"]["chunk"], documents[1]["environment"]["threads"] = 4, 2
+    table = sections(*documents)["headline"].tables[0]
+    assert [row[table.columns.index("settings")] for row in table.rows] == [
+        "1 thread",
+        "2 threads",
+        "1 thread",
+    ]
+
+
+def test_the_table_of_runs_has_a_number_for_each_figure_by_which_it_is_sorted() -> None:
+    table = sections(*several())["headline"].tables[0]
+    assert len(table.sort_values) == len(table.rows) == 12
+    for row, values in zip(table.rows, table.sort_values, strict=True):
+        named = dict(zip(table.columns, zip(row, values, strict=True), strict=True))
+        assert [value for _, value in list(named.values())[:3]] == [None] * 3
+        assert named["online"][0] == seconds(named["online"][1] or 0)
+        assert named["ReLUs"][0] == f"{named['ReLUs'][1]:,}"
+
+
+def test_the_menu_of_runs_is_grouped_by_network_where_a_network_has_several() -> None:
+    groups = sections(*several())["layers"].choices
+    assert list(groups) == ["…12288", "…57344", "…229376"]
+    assert [plot.choice for plot in groups["…57344"]] == [
+        f"{protocol} · {link}" for protocol in ("delphi", "fss") for link in ("loopback", "lan")
+    ]
+    alone = sections(variant(), variant(name="resnet18-cifar100-57344"))["layers"].choices
+    assert {group: [plot.choice for plot in plots] for group, plots in alone.items()} == {
+        "": ["…12288", "…57344"]
+    }
 
 
 @given(st.lists(st.tuples(st.integers(0, 9).map(float), st.integers(0, 9).map(float)), max_size=12))
@@ -295,8 +335,29 @@ def test_a_failed_and_a_missing_verification_are_alarming() -> None:
 def test_every_published_point_is_in_the_table_with_its_source() -> None:
     plot = sections(variant())["accuracy"].plots[0]
     points = published_on(["cifar100"]).accuracies["cifar100"]
-    assert [(row[0], row[4]) for row in plot.table.rows] == [(point.method, point.source) for point in points]
+    assert [row[4] for row in plot.table.rows] == [point.source for point in points]
+    for row, point in zip(plot.table.rows, points, strict=True):
+        assert row[0].startswith(point.method)
     assert len(rows(plot, 1)) == sum(point.relu_count is not None for point in points)
+
+
+def test_points_of_one_method_from_several_sources_are_told_apart_in_name_and_shape() -> None:
+    """Color tells the method, and shape the source."""
+    plot = sections(variant())["accuracy"].plots[0]
+    sources: dict[str, set[str]] = {}
+    for name, *_, reading, _ in plot.table.rows:
+        sources.setdefault(name, set()).add(reading)
+    assert all(len(readings) == 1 for readings in sources.values())
+    assert {"CryptoNAS (redrawn plots)", "CryptoNAS (tables)", "DeepReDuce (redrawn plots)", "SNL"} <= set(
+        sources
+    )
+    color, shape = (
+        dict(zip(scale["domain"], scale["range"], strict=True))
+        for scale in (plot.spec["layer"][1]["encoding"][name]["scale"] for name in ("color", "shape"))
+    )
+    first, second = "CryptoNAS (redrawn plots)", "CryptoNAS (tables)"
+    assert color[first] == color[second] and shape[first] != shape[second]
+    assert len({(color[name], shape[name]) for name in color}) == len(color)
 
 
 def test_points_without_a_number_of_relus_are_in_a_table_without_a_plot() -> None:
@@ -323,16 +384,55 @@ def test_plots_use_the_colors_of_both_themes_alone() -> None:
     assert "#" not in re.sub(r"'…?[\w-]+ #\d+'", "", text)
 
 
-def test_colors_stand_out_from_their_background() -> None:
-    def luminance(color: str) -> float:
-        channels = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+def luminance(color: str) -> float:
+    channels = [int(color[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
+
+def contrast(color: str, other: str) -> float:
+    low, high = sorted((luminance(color), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_colors_stand_out_from_their_background() -> None:
     for theme in (LIGHT, DARK):
         for behind in ("background", "panel"):
             for name, color in theme.items():
                 if name not in ("background", "panel", "grid"):
-                    low, high = sorted((luminance(color), luminance(theme[behind])))
-                    needed = 4.5 if name in ("ink", "faint", "alarm") else 3
-                    assert (high + 0.05) / (low + 0.05) >= needed, (name, behind)
+                    needed = 4.5 if name in ("ink", "faint", "alarm", "accent") else 3
+                    assert contrast(color, theme[behind]) >= needed, (name, behind)
+
+
+def test_the_ticks_and_lines_over_bars_stand_out_from_them() -> None:
+    found = sections(*several())
+    for plot in (*found["phases"].plots, *found["layers"].plots):
+        color = plot.spec["layer"][0]["encoding"]["color"]["scale"]
+        colors = dict(zip(color["domain"], color["range"], strict=True))
+        assert colors.pop("floor") == "var(--ink)"
+        assert {each.removeprefix("var(--").removesuffix(")") for each in colors.values()} <= set(BAR_NAMES)
+    for theme in (LIGHT, DARK):
+        assert min(contrast(theme["ink"], theme[name]) for name in BAR_NAMES) >= 3
+
+
+SAME_MEANING = {
+    **{"compute": "client", "client to server": "client", "hidden": "server", "server to client": "server"},
+    **{"send": "link", "median": "measured", "measured here": "measured"},
+}
+"""Names in legends that mean the work of a party, its messages or a measured time."""
+
+
+def test_a_color_has_one_meaning_on_the_whole_page() -> None:
+    """Methods of papers, which are more than there are colors, share colors with each other alone."""
+    published = published_on(["cifar100"])
+    points = (*published.accuracies["cifar100"], *published.latencies["cifar100"])
+    methods = tuple({point.method for point in points})
+    meanings: dict[str, set[str]] = {}
+    for section in sections(*several(), scored()).values():
+        for plot in section.plots:
+            for layer in plot.spec["layer"]:
+                scale = layer["encoding"].get("color", {}).get("scale", {"domain": (), "range": ()})
+                for name, color in zip(scale["domain"], scale["range"], strict=True):
+                    meaning = "a method" if name.startswith(methods) else name
+                    meanings.setdefault(color, set()).add(SAME_MEANING.get(meaning, meaning))
+    assert [found for found in meanings.values() if len(found) > 1] == [] and len(meanings) >= 12
