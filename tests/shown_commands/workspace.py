@@ -87,7 +87,8 @@ def environment(folder: Path) -> dict[str, str]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept['PATH']}"
     cache = folder.parent / "cache"  # costs and limits of the machine are measured once
     own = {"HOME": str(folder / "home"), "XDG_CACHE_HOME": str(cache), "PYTHONPATH": str(ROOT)}
-    return {**kept, **own, "PATH": path, "COLUMNS": "100"}
+    # A thread that waits for another by spinning holds the core that the other needs on a busy machine.
+    return {**kept, **own, "PATH": path, "COLUMNS": "100", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def make_workspace(folder: Path) -> None:
