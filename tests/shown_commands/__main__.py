@@ -87,6 +87,8 @@ def _run(
         mark = "FAILED" if outcome.exit_code else "ok    "
         place, text = outcome.command.place, outcome.command.tested
         print(f"{mark} {outcome.seconds:6.1f} s  {place}: {text}", flush=True)
+        if outcome.exit_code:
+            print(f"       {(outcome.output.splitlines() or ['(no output)'])[-1]}", flush=True)
     return outcomes
 
 
