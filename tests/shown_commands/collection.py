@@ -10,6 +10,7 @@ A comment above a block names what tests write differently, such as fewer epochs
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,3 +94,17 @@ def commands(document: str, text: str) -> list[Command]:
 def all_commands() -> list[Command]:
     """Returns the commands of all documents."""
     return [each for name in DOCUMENTS for each in commands(name, (ROOT / name).read_text())]
+
+
+def commands_from(wanted: Sequence[Command], place: str) -> list[Command]:
+    """Returns the commands from `place` on, a document or the line of a command: README.md, README.md:184.
+
+    Raises ValueError if no command stands there.
+    """
+    for index, each in enumerate(wanted):
+        if place in (each.document, each.place):
+            return list(wanted[index:])
+    document = place.partition(":")[0]
+    lines = ", ".join(str(each.line) for each in wanted if each.document == document)
+    reason = f"{document} has them in {lines}" if lines else "no document of this run has that name"
+    raise ValueError(f"no command at {place}; {reason}")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -17,6 +19,7 @@ from tests.shown_commands.collection import ROOT, Command
 from tests.shown_commands.workspace import environment
 
 LIMIT_S = 900
+EXIT_LIMIT = 124  # that of timeout(1)
 
 
 @dataclass(frozen=True)
@@ -68,20 +71,27 @@ def is_verdict(text: str, exit_code: int, output: str) -> bool:
 
 
 def _finished(text: str, folder: Path) -> tuple[int, str]:
+    """Runs a command to its end, or ends it and all that it started after LIMIT_S."""
+    process = subprocess.Popen(
+        ("bash", "-c", text),
+        cwd=folder,
+        env=environment(folder),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
     try:
-        done = subprocess.run(
-            ("bash", "-c", text),
-            cwd=folder,
-            env=environment(folder),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=LIMIT_S,
-        )
-    except subprocess.TimeoutExpired as expired:
-        return 124, f"{expired}"
-    return done.returncode, done.stdout
+        output, _ = process.communicate(timeout=LIMIT_S)
+        return process.returncode, output
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGTERM)
+        output, _ = process.communicate(timeout=30)
+        return EXIT_LIMIT, f"{output}\nended after {LIMIT_S} s"
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _started(text: str, folder: Path) -> subprocess.Popen[str]:

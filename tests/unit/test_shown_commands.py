@@ -5,14 +5,19 @@ from __future__ import annotations
 import importlib.util
 import re
 import shlex
+import time
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from pi_bench.cli.parser import make_parser
-from tests.shown_commands.collection import DOCUMENTS, ROOT, all_commands, blocks, commands
+from tests.shown_commands import runs
+from tests.shown_commands.__main__ import main
+from tests.shown_commands.collection import DOCUMENTS, ROOT, all_commands, blocks, commands, commands_from
 from tests.shown_commands.exceptions import EXCEPTIONS, exception_of
-from tests.shown_commands.runs import is_verdict
+from tests.shown_commands.runs import Outcome, is_verdict, run_document
+from tests.shown_commands.summary import summary
 
 COMMANDS = all_commands()
 RUN = [each for each in COMMANDS if exception_of(each.shown) is None]
@@ -75,3 +80,66 @@ def test_a_verdict_of_regress_is_no_failure() -> None:
     assert not is_verdict(regress, 10, "error: the runs cannot be judged: they differ in link")
     assert not is_verdict(regress, 2, "error: there is no run release-1")
     assert not is_verdict("pi-bench compare a.pt b.pt", 10, "error: b.pt is undecided")
+
+
+def test_a_run_begins_with_the_document_or_the_command_that_is_named() -> None:
+    shown = [*commands("a.md", "```sh\none\ntwo\n```\n"), *commands("b.md", "```sh\nthree\n```\n")]
+    assert [each.shown for each in commands_from(shown, "a.md:3")] == ["two", "three"]
+    assert [each.shown for each in commands_from(shown, "b.md")] == ["three"]
+    with pytest.raises(ValueError, match=r"no command at a.md:4; a.md has them in 2, 3"):
+        commands_from(shown, "a.md:4")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["docs/none.md"], "error: no document 'docs/none.md'; there are README.md"),
+        (["--from", "README.md:1"], "error: no command at README.md:1; README.md has them in"),
+        (["README.md", "--from", "docs/sweeps.md"], "error: no command at docs/sweeps.md; no document"),
+    ],
+)
+def test_a_place_without_a_command_is_one_line(words, message, tmp_path) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--folder", str(tmp_path / "new"), *words])
+    assert str(ended.value).startswith(message) and "\n" not in str(ended.value)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_line_of_a_document_that_has_not_run_is_refused(tmp_path) -> None:
+    (tmp_path / "workspace").mkdir()
+    line = next(each.line for each in COMMANDS if each.document == "README.md")
+    with pytest.raises(SystemExit, match=r"no earlier run has left a folder of README.md"):
+        main(["--folder", str(tmp_path), "--from", f"README.md:{line}"])
+
+
+def test_a_command_that_does_not_end_fails_with_what_it_printed_and_leaves_no_process(
+    tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(runs, "LIMIT_S", 2)
+    text = "```sh\nsleep 600 & echo $!; wait\n```\n"
+    (outcome,) = run_document(commands("a.md", text), tmp_path)
+    child, *_, last = outcome.output.splitlines()
+    assert (outcome.exit_code, last) == (runs.EXIT_LIMIT, "ended after 2 s")
+    for _ in range(100):  # a killed process ends when it next gets a core
+        if not _runs(child):
+            break
+        time.sleep(0.1)
+    assert not _runs(child)
+
+
+def _runs(process: str) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def test_the_summary_counts_what_ran_and_names_what_is_left_out() -> None:
+    text = "<!-- Tests write `one` as `1`. -->\n```sh\nrun one\nrun two\nmake test\n```\n"
+    shown = commands("a.md", text)
+    outcomes = [Outcome(shown[0], 0, 3.0, "fine"), Outcome(shown[1], 2, 4.0, "it broke\n")]
+    lines = summary(shown, outcomes, 9.0).splitlines()
+    assert lines[1:3] == ["a.md:4: run two", "it broke"]
+    assert f"left out: a.md:5: make test: {EXCEPTIONS['make test']}" in lines
+    assert lines[-2].split() == ["a.md", "3", "2", "1", "1", "1", "7"]
+    assert lines[-1] == "took 9 s in all"
