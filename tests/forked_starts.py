@@ -47,6 +47,18 @@ _COMMANDS = (
     *("pi_bench.history", "pi_bench.network.files.model_file", "pi_bench.network.fusion.plan"),
     *("pi_bench.tasks.inspecting", "pi_bench.tasks.predicting", "numpy.random", "rich", "pickletools"),
 )
+_WITH_TORCH = (
+    *_COMMANDS,
+    *(f"pi_bench.cli.{name}" for name in ("export", "recipes", "reduce", "train", "training_options")),
+    *("pi_bench.models.merging", "pi_bench.models.recipe_export", "pi_bench.models.reduction.worker"),
+    *("pi_bench.models.training.train_recipe", "pi_bench.network.equalization"),
+    *("pi_bench.network.interchange.onnx_file", "pi_bench.network.interchange.pt2"),
+    *("pi_bench.network.lowering.tracing", "pi_bench.report.export"),
+    *("torch._dynamo", "torch.export._trace", "torch.fx.experimental.symbolic_shapes"),
+)
+_OF_TORCH = ("export", "train", "reduce")
+"""The commands of pi-bench that always import torch. `reduce` has subcommands that do not; they are quick."""
+
 PREPARED = {
     "pi_bench": _COMMANDS,
     "pi_bench.launch.client_process": _PARTIES,
@@ -173,7 +185,8 @@ class ForkedStarts:
             "files": [0, 1, 2, *given["pass_fds"]],
         }
         with self._guard:
-            server = self._server(PREPARED[module], environment)
+            of_torch = module == "pi_bench" and not {*rest[:1]}.isdisjoint(_OF_TORCH)
+            server = self._server(_WITH_TORCH if of_torch else PREPARED[module], environment)
             return None if server is None else server.start(request, files)
 
     def _server(self, modules: tuple[str, ...], environment: dict[str, str]) -> ForkServer | None:
