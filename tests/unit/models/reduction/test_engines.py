@@ -163,10 +163,11 @@ RAY = 'Ray is not installed (it has no wheel for every machine): pip install "pi
 
 
 @pytest.mark.filterwarnings("ignore")  # Ray's own
-def test_a_ray_cluster_whose_workers_are_killed(tmp_path, base, longer, undisturbed):
+def test_a_ray_cluster_whose_workers_are_killed(tmp_path, base, longer, undisturbed, monkeypatch):
     """Each job is a process of its own there, so two jobs of the search stand for all, and one of them is
     killed: a process takes seconds to start."""
     pytest.importorskip("ray.exceptions", reason=RAY)  # a folder named ray would do for "ray"
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # at Ray's own 15, other tests would keep it waiting
     _, weights = undisturbed
     common = {"data_dir": longer.data_dir, "device": "cpu", "threads": 1}
     full = training_job("teacher", base, longer.training, tmp_path / "teacher", **common)
