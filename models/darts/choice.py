@@ -44,7 +44,7 @@ class CellChoice(nn.Module):
         return [
             sources.softmax(dim=0)[:, None] * operators.softmax(dim=1)
             for sources, operators in zip(
-                self.sources.split(counts), self.operators.split(counts), strict=True
+                torch.split(self.sources, counts), torch.split(self.operators, counts), strict=True
             )
         ]
 

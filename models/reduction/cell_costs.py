@@ -21,11 +21,9 @@ def cell_costs(space: SphynxSpace, sizes: ArchitectureSizes, width: int) -> dict
         width: the width of these networks.
 
     ```python
-    from pi_bench.models import load_recipe
-    from pi_bench.models.architectures.settings import NasSettings
+    from pi_bench.models.reduction.objective import TimeObjective
 
-    def costs(objective):
-        space = SphynxSpace(load_recipe("sphynx-cifar100-25600"), NasSettings())
+    def costs(space: SphynxSpace, objective: TimeObjective) -> dict[str, list[list[float]]]:
         return cell_costs(space, ArchitectureSizes(space, objective), 16)
     ```
     """
