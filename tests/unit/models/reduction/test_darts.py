@@ -34,7 +34,7 @@ from .conftest import InlineEngine, weights_of
 from .test_budgets import Killed, KilledAt, run
 from .test_objective import objective
 
-BUDGET = 1200
+BUDGET = 500
 
 
 def sphynx(**changes):
@@ -243,11 +243,11 @@ def test_the_cells_of_relaxed_networks_are_judged_and_the_best_trained(searched,
     assert [row["architecture"] for row in found] == chosen  # with two seeds, two choices
     accuracies = [float(row["validation_accuracy_pct"]) for row in found]
     best = accuracies.index(max(accuracies))
-    assert names[2:] == ["1200-candidate-0", "1200-candidate-1", f"1200-{best}"]
-    assert [(one.method, one.step) for one in candidates] == [("nas", f"sphynx-1200-{best}")]
+    assert names[2:] == ["500-candidate-0", "500-candidate-1", f"500-{best}"]
+    assert [(one.method, one.step) for one in candidates] == [("nas", f"sphynx-500-{best}")]
     assert {row["parent"] for row in found} == {""} and {row["layers"] for row in found} == {"2"}
-    # Two cells of 4 * 9 channels have 2 * 36 * 16 ReLUs; 4 * 10 channels would be too many.
-    assert {(row["width"], row["relu_count"]) for row in found} == {("36", "1152")}
+    # Two cells of 4 * 3 channels have 2 * 12 * 16 ReLUs; 4 * 4 channels would be too many.
+    assert {(row["width"], row["relu_count"]) for row in found} == {("12", "384")}
 
 
 @pytest.mark.usefixtures("no_export")
@@ -267,7 +267,7 @@ def test_relaxed_networks_serve_all_budgets(searched, base, darts_settings):
     engine = InlineEngine()
     assert run(nas, base, darts_settings, folder, engine) == candidates
     assert engine.names == []
-    run(nas, base, dataclasses.replace(darts_settings, budgets=(400,)), folder, engine)
+    run(nas, base, dataclasses.replace(darts_settings, budgets=(300,)), folder, engine)
     assert not [name for name in engine.names if name.startswith("relaxed")] and len(engine.names) == 3
     other = dataclasses.replace(darts_settings.darts, choice_rate=0.1)
     with pytest.raises(TrainingError, match="another search, with another darts"):
