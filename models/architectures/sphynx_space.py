@@ -8,18 +8,17 @@ finds the places: each lies within the first two thirds of the cells. So it does
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 
-from ..families.sphynx import NODE_COUNT, OPERATORS, SphynxRecipe
+from ..families.sphynx import INPUT_COUNT, NODE_COUNT, OPERATORS, SphynxRecipe
 from .space import GROWTH, Space
 
 Node = tuple[tuple[str, int], tuple[str, int]]
 """Operator and source of both parts of a node, the lower source first."""
 
-_INPUT_COUNT = 2
 _SMALLEST: tuple[Node, ...] = ((("skip", 0), ("skip", 1)),) * NODE_COUNT
 _STEM_GROWTH = {"cifar": 3, "imagenet": 1}  # of the published networks
 
@@ -89,6 +88,25 @@ class SphynxSpace(Space[SphynxRecipe]):
                 places = self._places(count, generator)
         return self._of(normal, reducing, count, places)
 
+    def with_cells(self, cells: Mapping[str, Sequence[str]]) -> SphynxRecipe:
+        """Returns the architecture with as many cells and reductions at the same places as the base network.
+
+        Args:
+            cells: the texts of the nodes of each kind of cell, "normal" and "reduction". A kind that is not
+                there is that of `smallest`.
+
+        >>> from pi_bench.models import load_recipe
+        >>> from pi_bench.models.architectures.settings import NasSettings
+        >>> space = SphynxSpace(load_recipe("sphynx-cifar100-40960"), NasSettings())
+        >>> space.words(space.with_cells({})).partition(";")[0]
+        '8 cells, halved at 1 3'
+        """
+        normal, reducing = (
+            _nodes(cells[kind]) if kind in cells else _SMALLEST for kind in ("normal", "reduction")
+        )
+        count, places = self.layer_count(self.base), _reductions(self.base)
+        return self._of(normal, self._reducing(reducing), count, places)
+
     def words(self, architecture: SphynxRecipe) -> str:
         """Returns the number of cells, the cells that halve maps, from 0, and both cells."""
         places = " ".join(map(str, _reductions(architecture))) or "none"
@@ -149,7 +167,7 @@ def _last_place(count: int) -> int:
 
 def _node(number: int, generator: np.random.Generator) -> Node:
     """Draws the node `number` of a cell."""
-    sources = sorted(map(int, generator.choice(_INPUT_COUNT + number, 2, replace=False)))
+    sources = sorted(map(int, generator.choice(INPUT_COUNT + number, 2, replace=False)))
     first, second = (str(generator.choice(OPERATORS)) for _ in range(2))
     return (first, sources[0]), (second, sources[1])
 
@@ -159,7 +177,7 @@ def _other_cell(nodes: Sequence[Node], generator: np.random.Generator) -> tuple[
     number, part = int(generator.integers(NODE_COUNT)), int(generator.integers(2))
     pair = list(nodes[number])
     operator, source = pair[part]
-    free = [value for value in range(_INPUT_COUNT + number) if value not in (pair[0][1], pair[1][1])]
+    free = [value for value in range(INPUT_COUNT + number) if value not in (pair[0][1], pair[1][1])]
     if free and generator.random() < 0.5:
         pair[part] = (operator, free[int(generator.integers(len(free)))])
     else:

@@ -101,4 +101,5 @@ DIGITS = DataSource(
     linearization={"learning_rate": 5e-3, "lasso": 1e-4, "epoch_limit": 400},
     finetuning={"epochs": 10, "learning_rate": 1e-2},
     replacement={"epochs": 60, "learning_rate": 2e-3, "indicator_learning_rate": 1e-2},
+    cells={"epochs": 10, "width": 2, "choice_rate": 0.1},
 )

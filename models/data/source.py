@@ -34,6 +34,7 @@ class DataSource:
         linearization: settings of SNL's linearization that differ from the defaults.
         finetuning: settings of a finetuning that differ from the defaults.
         replacement: settings of AutoReP's replacement of ReLUs that differ from the defaults.
+        cells: settings of DARTS' training of relaxed cells that differ from the defaults.
 
     >>> from pi_bench.models.data.data_sets import SOURCES
     >>> SOURCES["cifar10"].shapes, SOURCES["digits"].training["epochs"]
@@ -49,3 +50,4 @@ class DataSource:
     linearization: Mapping[str, Any] = field(default_factory=dict)
     finetuning: Mapping[str, Any] = field(default_factory=dict)
     replacement: Mapping[str, Any] = field(default_factory=dict)
+    cells: Mapping[str, Any] = field(default_factory=dict)

@@ -26,6 +26,7 @@ from ..counted_layers import BlockPlace, OperatorKind, Sketch
 from ..recipe import Recipe
 from ..recipe_keys import Key
 
+INPUT_COUNT = 2
 NODE_COUNT = 4
 OPERATORS = ("skip", "conv3", "conv5", "dil3", "dil5", "avg3")
 _NORMAL = ("skip 0, skip 1", "skip 2, dil5 0", "conv5 2, dil3 0", "conv3 1, skip 2")
@@ -119,7 +120,7 @@ class SphynxRecipe(Recipe):
             pair = []
             for number, part in enumerate(text.split(",")):
                 operator, source = part.split()
-                step = stride if int(source) < 2 else 1
+                step = stride if int(source) < INPUT_COUNT else 1
                 pair.append(Edge(f"nodes.{node}.{number}", operator, int(source), step))
             nodes.append((pair[0], pair[1]))
         return nodes
@@ -127,7 +128,7 @@ class SphynxRecipe(Recipe):
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yields a key and a description of its fault for values that do not go together."""
         for key in ("normal_cell", "reduction_cell"):
-            fault = _cell_fault(getattr(self, key))
+            fault = cell_fault(getattr(self, key))
             if fault:
                 yield key, fault
                 return
@@ -172,7 +173,7 @@ class SphynxRecipe(Recipe):
         read = sketch.shape
         for edge in (edge for pair in self.edges(place.stride) for edge in pair):
             halved = tuple((side - 1) // place.stride + 1 for side in read[1:])
-            sketch.shape = read if edge.source < 2 else (width, *halved)
+            sketch.shape = read if edge.source < INPUT_COUNT else (width, *halved)
             _operate(sketch, f"{path}.{edge.path}", edge, width)
         sketch.shape = (NODE_COUNT * width, *sketch.shape[1:])
         sketch.conv(f"{path}.output.conv", width, 1)
@@ -197,8 +198,12 @@ def _operate(sketch: Sketch, path: str, edge: Edge, width: int) -> None:
             sketch.norm(f"{path}.bn{number}")
 
 
-def _cell_fault(nodes: tuple[str, ...]) -> str | None:
-    """Checks the text of a cell, and returns the words of an error, or None if it is right."""
+def cell_fault(nodes: tuple[str, ...]) -> str | None:
+    """Checks the text of a cell, and returns the words of an error, or None if it is right.
+
+    >>> cell_fault(("skip 0, skip 1",))
+    'has 1 nodes, 4 are needed'
+    """
     if len(nodes) != NODE_COUNT:
         return f"has {len(nodes)} nodes, {NODE_COUNT} are needed"
     for node, text in enumerate(nodes):

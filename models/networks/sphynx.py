@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import cast
+from collections.abc import Sequence
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from ..counted_layers import BlockPlace
-from ..families.sphynx import NODE_COUNT, Edge, SphynxRecipe
+from ..families.sphynx import INPUT_COUNT, NODE_COUNT, Edge, SphynxRecipe
 from .layers import FactorizedReduction, activation, conv, conv_unit
 
 
@@ -39,15 +40,14 @@ class Cell(nn.Module):
         halves_first: bool,
     ) -> None:
         super().__init__()
-        width, edges = place.width, recipe.edges(place.stride)
+        width = place.width
         self.input0 = (
             FactorizedReduction(before_width, width, trained=False)
             if halves_first
             else _plain(before_width, width)
         )
         self.input1 = _plain(last_width, width)
-        self.nodes = nn.ModuleList(nn.ModuleList(_operator(edge, width) for edge in pair) for pair in edges)
-        self._sources = [tuple(edge.source for edge in pair) for pair in edges]
+        self.nodes = self.made_nodes(recipe, place)
         self.output = _plain(NODE_COUNT * width, width)
         self.relu = activation(recipe.keeps_relu(place.stage, place.number))
 
@@ -57,8 +57,20 @@ class Cell(nn.Module):
         for node, (first, second) in zip(self.nodes, self._sources, strict=True):
             one, other = cast(nn.ModuleList, node)
             values.append(one(values[first]) + other(values[second]))
-        out: Tensor = self.relu(self.output(torch.cat(values[2:], dim=1)))
+        return self.joined(values[INPUT_COUNT:])
+
+    def joined(self, nodes: Sequence[Tensor]) -> Tensor:
+        """Returns the output of the cell for the values of its nodes."""
+        out: Tensor = self.relu(self.output(torch.cat(list(nodes), dim=1)))
         return out
+
+    def made_nodes(self, recipe: SphynxRecipe, place: BlockPlace) -> nn.ModuleList:
+        """Returns the operators of each node."""
+        edges = recipe.edges(place.stride)
+        self._sources = [tuple(edge.source for edge in pair) for pair in edges]
+        return nn.ModuleList(
+            nn.ModuleList(cell_operator(edge, place.width) for edge in pair) for pair in edges
+        )
 
 
 class Sphynx(nn.Module):
@@ -71,6 +83,8 @@ class Sphynx(nn.Module):
     torch.Size([2, 100])
     """
 
+    cell_class: ClassVar[type[Cell]] = Cell
+
     def __init__(self, recipe: SphynxRecipe) -> None:
         super().__init__()
         units, width = [], recipe.input_shape[0]
@@ -81,7 +95,7 @@ class Sphynx(nn.Module):
         self.stages = nn.ModuleList(nn.ModuleList() for _ in recipe.blocks)
         before, halved = width, len(units) > 1
         for place in recipe.block_places():
-            cell = Cell(recipe, place, before, width, halves_first=halved)
+            cell = self.cell_class(recipe, place, before, width, halves_first=halved)
             cast(nn.ModuleList, self.stages[place.stage - 1]).append(cell)
             before, width, halved = width, place.width, place.stride == 2
         self.pool = nn.AdaptiveAvgPool2d(1)
@@ -113,18 +127,49 @@ def _plain(in_width: int, width: int) -> nn.Sequential:
     return nn.Sequential(OrderedDict(conv=conv(in_width, width, 1), bn=nn.BatchNorm2d(width, affine=False)))
 
 
-def _operator(edge: Edge, width: int) -> nn.Module:
+def cell_operator(edge: Edge, width: int, count: int = 1, *, trained: bool = True) -> nn.Module:
+    """Returns the operator of an edge, for maps of `width` channels.
+
+    Args:
+        count: as many operators with weights of their own read the map. Their outputs lie side by side.
+            Operators without weights are there once.
+        trained: whether its batch norms have a scale and a shift.
+
+    >>> operator = cell_operator(Edge("nodes.0.0", "conv3", 0, 2), 4, count=3)
+    >>> list(operator.state_dict())[:2], operator(torch.zeros(1, 4, 8, 8)).shape
+    (['conv1.weight', 'bn1.weight'], torch.Size([1, 12, 4, 4]))
+    """
     if edge.operator == "skip":
-        return nn.Identity() if edge.stride == 1 else FactorizedReduction(width, width)
+        if edge.stride == 1:
+            return nn.Identity()
+        reductions = [FactorizedReduction(width, width, trained=trained) for _ in range(count)]
+        return reductions[0] if count == 1 else SideBySide(reductions)
+    wide = count * width
     if edge.operator == "avg3":
         pool = nn.AvgPool2d(3, edge.stride, padding=1, count_include_pad=False)
-        return nn.Sequential(OrderedDict(pool=pool, bn=nn.BatchNorm2d(width)))
+        return nn.Sequential(OrderedDict(pool=pool, bn=nn.BatchNorm2d(width, affine=trained)))
     if edge.operator.startswith("dil"):
         reach = 2 * (edge.kernel // 2)
-        dilated = nn.Conv2d(width, width, edge.kernel, edge.stride, reach, dilation=2, bias=False)
-        return nn.Sequential(OrderedDict(conv=dilated, bn=nn.BatchNorm2d(width)))
-    parts = OrderedDict[str, nn.Module]()
-    for number, stride in enumerate((edge.stride, 1), 1):
-        parts[f"conv{number}"] = conv(width, width, edge.kernel, stride)
-        parts[f"bn{number}"] = nn.BatchNorm2d(width)
-    return nn.Sequential(parts)
+        dilated = nn.Conv2d(width, wide, edge.kernel, edge.stride, reach, dilation=2, bias=False)
+        return nn.Sequential(OrderedDict(conv=dilated, bn=nn.BatchNorm2d(wide, affine=trained)))
+    first, second = conv(width, wide, edge.kernel, edge.stride), conv(wide, wide, edge.kernel, groups=count)
+    return nn.Sequential(
+        OrderedDict(
+            conv1=first,
+            bn1=nn.BatchNorm2d(wide, affine=trained),
+            conv2=second,
+            bn2=nn.BatchNorm2d(wide, affine=trained),
+        )
+    )
+
+
+class SideBySide(nn.ModuleList):
+    """Modules that read one map, and whose outputs lie side by side.
+
+    >>> SideBySide([nn.Identity(), nn.Identity()])(torch.zeros(1, 4, 8, 8)).shape
+    torch.Size([1, 8, 8, 8])
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Returns the outputs, (batch, channels of all, height, width)."""
+        return torch.cat([part(x) for part in self], dim=1)

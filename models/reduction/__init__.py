@@ -7,6 +7,7 @@ Searches, each but nas from a network with all its ReLUs:
     chosen_plans, population             the plans: by gain per risk, or by population-based training
     safenet, channel_costs               by channels that become polynomials or linear, after SAFENet
     nas, architecture_sizes              architectures of a space, as wide as a budget allows
+    cell_costs                           the predicted times of operators, by which DARTS weighs Sphynx' cells
     prune                                by filters, the baseline
     merge                                adjacent linear layers of a search's networks, merged
 

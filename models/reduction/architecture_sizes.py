@@ -53,8 +53,11 @@ class ArchitectureSizes:
             return recipe.relu_count <= budget
         return self.seconds(recipe) <= budget.seconds
 
-    def require(self, budget: Budget) -> None:
+    def require(self, budget: Budget, smallest: Recipe | None = None) -> None:
         """Checks that the smallest network of the space is within a budget.
+
+        Args:
+            smallest: the smallest network of the search; None for that of the space.
 
         Raises:
             UsageError: It is not, or the budget is a time and there is no objective to predict it.
@@ -72,7 +75,7 @@ class ArchitectureSizes:
         """
         if not isinstance(budget, int) and self._objective is None:
             raise UsageError(needs_objective(budget))
-        smallest = self._space.smallest()
+        smallest = self._space.smallest() if smallest is None else smallest
         if not self.meets(budget, smallest):
             count, width = self._space.layer_count(smallest), self._space.least_width
             raise UsageError(

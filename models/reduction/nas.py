@@ -1,5 +1,6 @@
 """Architecture search: networks of a space that meet a budget, judged by short trainings.
 
+    relaxed/N                    with DARTS, relaxed network N, whose cells are a candidate for each budget
     candidates/B/N               candidate N for budget B, trained for a few epochs
     candidates/B/candidates.csv  architecture, ReLUs, predicted time and validation accuracy of each
     networks/B/N                 the best candidates, trained in full from random weights
@@ -16,20 +17,24 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pi_bench.errors import DivergedError, UsageError
+from pi_bench.errors import DivergedError, ModelError, UsageError
 from pi_bench.progress import Progress
 
 from ..architectures.evolution import STRATEGIES, Proposer, Trial
 from ..architectures.settings import NasSettings
 from ..architectures.space import Space
 from ..architectures.spaces import space_of
+from ..architectures.sphynx_space import SphynxSpace
 from ..criticality import base_name
+from ..darts.settings import DartsSettings
+from ..families.sphynx import SphynxRecipe
 from ..recipe import Recipe
 from ..recipe_writing import format_recipe
 from ..training import TrainingSettings
 from ..training.logs import write_rows
 from .architecture_sizes import ArchitectureSizes
 from .candidate import Candidate, candidate_of
+from .cell_costs import cell_costs
 from .engine import Announce, Engine
 from .job import JobOutcome
 from .teacher import require_teacher_for
@@ -37,6 +42,8 @@ from .time_budgets import Budget
 from .trainings import SearchSettings, Trainings, opened_search
 
 CANDIDATES_FILE = "candidates.csv"
+DARTS = "darts"
+"""The strategy by which candidates are the cells of relaxed networks and not proposed one after another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,14 +53,17 @@ class NasSearchSettings(SearchSettings):
     Attributes:
         budgets: the numbers of ReLUs or the predicted times, one search per budget.
         space: the name of the space.
-        strategy: the way in which candidates are proposed, of `evolution.STRATEGIES`.
-        nas: the numbers of the search.
+        strategy: the way in which candidates are proposed, of `evolution.STRATEGIES`, or "darts".
+        nas: the numbers of the search. With "darts", `candidates` counts relaxed networks, and cells have the
+            number and the reductions of the base network.
+        darts: the settings of the training of the first relaxed network, for "darts" alone. Each further one
+            has the next seed.
         judging: the settings of the short trainings.
         training: the settings of the full trainings.
 
     Raises:
-        UsageError: There is no such strategy, there are no validation images, or numbers contradict each
-            other.
+        UsageError: There is no such strategy or not in this space, there are no validation images, or numbers
+            contradict each other.
 
     >>> trained = TrainingSettings()
     >>> NasSearchSettings(
@@ -67,14 +77,18 @@ class NasSearchSettings(SearchSettings):
     space: str
     strategy: str = "evolution"
     nas: NasSettings = field(default_factory=NasSettings)
+    darts: DartsSettings = field(default_factory=DartsSettings)
     judging: TrainingSettings
     training: TrainingSettings
 
     def __post_init__(self) -> None:
         """Checks the strategy, that there are validation images, and the numbers that belong together."""
         self.nas.require_together()
-        if self.strategy not in STRATEGIES:
-            raise UsageError(f"strategy is {self.strategy!r}, allowed: {', '.join(STRATEGIES)}")
+        allowed = (*STRATEGIES, DARTS)
+        if self.strategy not in allowed:
+            raise UsageError(f"strategy is {self.strategy!r}, allowed: {', '.join(allowed)}")
+        if self.strategy == DARTS and self.space != SphynxSpace.name:
+            raise UsageError(f"--search {DARTS} goes with --space {SphynxSpace.name}, whose cells it weighs")
         if not self.judging.validation_fraction:
             raise UsageError(
                 "--validation 0: candidates are judged on validation images: use a fraction above 0"
@@ -103,7 +117,7 @@ def nas(
 
     Raises:
         ModelError: `base` is no network that a space is made around, or the teacher is for other images.
-        UsageError: No network of the space meets a budget.
+        UsageError: No network of the space meets a budget, or none of the cells that DARTS finds.
         DivergedError: All candidates for a budget diverged.
         TrainingError: `root` holds another search.
         OutputError: A file cannot be written.
@@ -121,24 +135,29 @@ def nas(
     ...     print(error)
     --budget 100: the smallest network of the space sphynx, 3 cells of 2 channels, has 6,144 ReLUs
     """
-    space = space_of(settings.space, base, settings.nas)
+    space = _space_of(base, settings)
     if settings.teacher is not None:
         require_teacher_for(settings.teacher, base)
     sizes = ArchitectureSizes(space, settings.objective)
+    relaxed = space if settings.strategy == DARTS and isinstance(space, SphynxSpace) else None
     for budget in settings.budgets:
-        sizes.require(budget)
+        sizes.require(budget, None if relaxed is None else relaxed.with_cells({}))
     identity = {
         "space": settings.space,
         "recipe": format_recipe(space.base),
         "strategy": settings.strategy,
         "nas": settings.nas.identity(),
+        "darts": None if relaxed is None else settings.darts.as_dict(),  # older folders lack the key
         "judging": settings.judging.as_dict(),
         "training": settings.training.as_dict(),
     }
     with opened_search(
         "nas", identity, settings, root, engine, progress=progress, announce=announce
     ) as trainings:
-        searches = [_Search(space, sizes, budget, settings, trainings, say) for budget in settings.budgets]
+        found = None if relaxed is None else _relaxed_cells(relaxed, sizes, settings, trainings, say)
+        searches = [
+            _Search(space, sizes, budget, settings, trainings, say, found) for budget in settings.budgets
+        ]
         best = {(str(one.budget), number): recipe for one in searches for number, recipe in one.run()}
         outcomes = trainings.run(
             [
@@ -160,9 +179,72 @@ def nas(
         ]
 
 
+def _space_of(base: Recipe, settings: NasSearchSettings) -> Space[Any]:
+    """Returns the space around `base`. With DARTS, its networks have as many cells as `base`.
+
+    Raises:
+        ModelError: `base` is no network that a space is made around, or has no cell that DARTS can weigh.
+        UsageError: A network with the reductions of `base` has more layers than the settings allow.
+    """
+    nas = settings.nas
+    if settings.strategy == DARTS and isinstance(base, SphynxRecipe):
+        count = sum(base.blocks)
+        if count == base.strides.count(2):
+            raise ModelError(
+                f"{base.name} has no cell that keeps the size of its map: --search {DARTS} needs one, use "
+                "another --network"
+            )
+        nas = replace(nas, least_layers=count, most_layers=count)
+    return space_of(settings.space, base, nas)
+
+
+def _relaxed_cells(
+    space: SphynxSpace,
+    sizes: ArchitectureSizes,
+    settings: NasSearchSettings,
+    trainings: Trainings,
+    say: Callable[[str], None],
+) -> list[Recipe]:
+    """Trains the relaxed networks, and returns the architectures of their cells, each one once.
+
+    Raises:
+        DivergedError: All trainings diverged.
+    """
+    darts = settings.darts
+    timed = settings.objective is not None and darts.time_weight > 0
+    costs = cell_costs(space, sizes, darts.width) if timed else {}
+    jobs = [
+        trainings.job(
+            "relax-cells",
+            f"relaxed-{number}",
+            space.with_width(space.with_cells({}), darts.width),
+            trainings.root / "relaxed" / str(number),
+            settings=replace(darts, seed=darts.seed + number),
+            costs=costs,
+        )
+        for number in range(settings.nas.candidates)
+    ]
+    found: dict[str, Recipe] = {}
+    for name, outcome in trainings.prepare(jobs).items():
+        if outcome.result is None:
+            say(f"  {name}: FAILED: {outcome.failure}")
+            continue
+        architecture = space.with_cells(outcome.result["cells"])
+        words = space.words(architecture)
+        say(f"  {name}: {words}{', as before' if words in found else ''}")
+        found.setdefault(words, architecture)
+    if not found:
+        raise DivergedError("all relaxed networks diverged: use a lower --choice-learning-rate")
+    return list(found.values())
+
+
 @dataclass(frozen=True, slots=True)
 class _Search:
-    """The search for one budget."""
+    """The search for one budget.
+
+    Attributes:
+        given: the architectures of the candidates, or None if they are proposed one after another.
+    """
 
     space: Space[Any]
     sizes: ArchitectureSizes
@@ -170,26 +252,27 @@ class _Search:
     settings: NasSearchSettings
     trainings: Trainings
     say: Callable[[str], None]
+    given: Sequence[Recipe] | None = None
 
     def run(self) -> list[tuple[int, Recipe]]:
         """Trains all candidates for a few epochs, and returns numbers and recipes of the best ones.
 
         Raises:
+            UsageError: None of the given architectures meets the budget.
             DivergedError: All candidates diverged.
         """
-        settings = self.settings
-        proposer = Proposer(
-            self.space,
-            settings.nas,
-            settings.strategy,
-            lambda architecture: self.sizes.widest(architecture, self.budget),
-            str(self.budget),
-        )
         trials: list[Trial] = []
-        while proposed := proposer.after(trials):
-            trials += self._judged(proposed, len(trials))
+        if self.given is not None:
+            trials = self._judged(self._fitted(self.given), 0)
             self._write(trials)
-        if len(trials) < settings.nas.candidates:
+        else:
+            proposer = Proposer(
+                self.space, self.settings.nas, self.settings.strategy, self._widest, str(self.budget)
+            )
+            while proposed := proposer.after(trials):
+                trials += self._judged(proposed, len(trials))
+                self._write(trials)
+        if len(trials) < self.settings.nas.candidates:
             self.say(f"  --budget {self.budget}: no more than {len(trials)} architectures were found within")
         if all(trial.accuracy_pct is None for trial in trials):
             raise DivergedError(f"all candidates for --budget {self.budget} diverged")
@@ -201,6 +284,24 @@ class _Search:
                 f"{trial.accuracy_pct:.2f} %, {self.sizes.described(trial.recipe)}"
             )
         return [(number, self._named(number, trials[number].recipe)) for number in best]
+
+    def _widest(self, architecture: Recipe) -> Recipe | None:
+        return self.sizes.widest(architecture, self.budget)
+
+    def _fitted(self, given: Sequence[Recipe]) -> list[Trial]:
+        """Returns trials of the given architectures that meet the budget.
+
+        Raises:
+            UsageError: None of them does.
+        """
+        fitted = [(architecture, self._widest(architecture)) for architecture in given]
+        trials = [Trial(architecture, recipe) for architecture, recipe in fitted if recipe is not None]
+        if not trials:
+            raise UsageError(
+                f"--budget {self.budget}: no cells that were found meet it at {self.space.least_width} "
+                "channels; give a larger budget, or a larger --time-weight for another folder"
+            )
+        return trials
 
     def _judged(self, proposed: Sequence[Trial], first: int) -> list[Trial]:
         """Trains the candidates from number `first` on, and returns them with their accuracies."""

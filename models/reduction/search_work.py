@@ -7,6 +7,9 @@ from typing import Any
 
 from ..autorep.replacement import replace_relus
 from ..autorep.settings import ReplacementSettings
+from ..darts.relaxation import relax_cells
+from ..darts.settings import DartsSettings
+from ..families.sphynx import cell_fault
 from ..filter_criteria import CRITERIA
 from ..lfpc.choice import choose_criteria
 from ..lfpc.settings import CriteriaSettings
@@ -70,6 +73,19 @@ def _relax_channels(given: Assignment) -> dict[str, Any]:
     return relax_channels(given.recipe, given.data, settings, costs, budget, given.folder, **given.training)
 
 
+def _relax_cells(given: Assignment) -> dict[str, Any]:
+    settings, costs = DartsSettings.from_dict(given["settings"]), given["costs"]
+    return relax_cells(
+        given.recipe,
+        given.data,
+        settings,
+        costs,
+        given.folder,
+        device=given["device"],
+        progress=given.progress,
+    )
+
+
 def _train_member(given: Assignment) -> dict[str, Any]:
     first, end = given["epochs"]
     return train_member(
@@ -96,6 +112,12 @@ def _check_criteria(result: dict[str, Any]) -> None:
     unknown = {layer["criterion"] for layer in result["layers"].values()} - set(CRITERIA)
     if unknown:
         raise ValueError(f"it names unknown criteria: {', '.join(sorted(map(str, unknown)))}")
+
+
+def _check_cells(result: dict[str, Any]) -> None:
+    for cell in result["cells"].values():
+        if fault := cell_fault(tuple(cell)):
+            raise ValueError(f"a cell {fault}")
 
 
 KINDS = {
@@ -140,6 +162,13 @@ KINDS = {
         identity=("recipe", "settings", "costs", "budget", "teacher_sha256"),
         work=_relax_channels,
         check=lambda result: (float(result["cost"]), dict(result["layers"])),
+    ),
+    "relax-cells": JobKind(
+        words="choice of cells",
+        file="cells.json",
+        identity=("recipe", "settings", "costs"),
+        work=_relax_cells,
+        check=_check_cells,
     ),
     "train-member": JobKind(
         words="member of a population",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -70,23 +71,42 @@ class Batches:
         fill the last batch are left out, because batch norm needs batches of one size. Of several workers,
         each gets its part of every batch.
         """
+        return self.varied(self.train, seed, epoch, batch_size)
+
+    def varied(
+        self, split: DeviceSplit, seed: int, epoch: int, batch_size: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yields the varied images of a split as `epoch` yields the training images."""
         generator = torch.Generator().manual_seed(_mixed(seed, epoch))
-        order = torch.randperm(len(self.train), generator=generator)
-        for start in range(0, self.batch_count(batch_size) * batch_size, batch_size):
-            index = order[start : start + batch_size].to(self.train.labels.device)
+        order = torch.randperm(len(split), generator=generator)
+        for start in range(0, _batch_count(split, batch_size) * batch_size, batch_size):
+            index = order[start : start + batch_size].to(split.labels.device)
             # Each worker varies the whole batch, so that all of them draw the same numbers.
-            images = augment(self.train.images[index], self._crop_padding, self._flips, generator)
+            images = augment(split.images[index], self._crop_padding, self._flips, generator)
             mine = shard(len(index))
-            yield self.normalized(images[mine]), self.train.labels[index[mine]]
+            yield self.normalized(images[mine]), split.labels[index[mine]]
 
     def batch_count(self, batch_size: int) -> int:
         """Returns the number of batches per epoch."""
-        return max(1, len(self.train) // batch_size)
+        return _batch_count(self.train, batch_size)
 
     def normalized(self, images: Tensor) -> Tensor:
         """Returns float32 values of uint8 (count, channels, height, width), in channels-last layout."""
         values = (images.float() - self._shift) * self._factor
         return values.contiguous(memory_format=torch.channels_last)
+
+
+def without_validation(data: Dataset, validation_fraction: float) -> Dataset:
+    """Returns the data set without the images that `Batches` of this fraction validate on.
+
+    >>> from pathlib import Path
+    >>> from pi_bench.models.data import load_data
+    >>> data = load_data("digits", (1, 8, 8), data_dir=Path("data"))
+    >>> len(without_validation(data, 0.1).train) == len(Batches(data, 0.1, torch.device("cpu")).train)
+    True
+    """
+    kept, _ = hold_out(data.train, validation_fraction, _HOLD_OUT_SEED)
+    return dataclasses.replace(data, train=kept)
 
 
 def augment(images: Tensor, padding: int, flips: bool, generator: torch.Generator) -> Tensor:
@@ -114,6 +134,10 @@ def augment(images: Tensor, padding: int, flips: bool, generator: torch.Generato
     padded = functional.pad(images, (padding,) * 4)
     # Indices on both sides of a slice put their own axes first: (count, height, width, channels).
     return padded[each[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+
+
+def _batch_count(split: DeviceSplit, batch_size: int) -> int:
+    return max(1, len(split) // batch_size)
 
 
 def _mixed(seed: int, epoch: int) -> int:

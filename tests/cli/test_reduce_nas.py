@@ -34,6 +34,8 @@ FIXED = (
     *("--candidates", 4, "--population", 2, "--tournament", 2, "--children", 1, "--finals", 1),
 )
 
+DARTS = ("--budget", 900, "--space", "sphynx", "--search", "darts")
+
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
@@ -88,6 +90,16 @@ def test_a_killed_search_continues_and_its_network_runs_in_private(small, tmp_pa
         ),
         (["--budget", 9000, "--space", "sphynx"], "--space sphynx needs a network of the family sphynx"),
         (["--budget", 900, "--search", "random", "--children", 3], "--children goes with --search evolution"),
+        (
+            ["--budget", 900, "--search", "darts"],
+            "--search darts goes with --space sphynx, whose cells it weighs",
+        ),
+        ([*DARTS, "--most-layers", 8], "--most-layers goes without --search darts: the number of cells is"),
+        ([*DARTS, "--tournament", 2], "--tournament goes with --search evolution"),
+        ([*DARTS, "--time-weight", 1], "--time-weight goes with --objective online or total"),
+        ([*DARTS, "--relaxed-epochs", 0], "relaxation of cells: epochs is 0, allowed: 1 to 100000"),
+        ([*DARTS, "--finals", 5], "--finals 5 is more than --candidates 4"),
+        (["--budget", 900, "--relaxed-width", 4], "--relaxed-width goes with --search darts"),
         (["--budget", 900, "--finals", 9, "--candidates", 8], "--finals 9 is more than --candidates 8"),
         (["--budget", 900, "--least-layers", 9, "--most-layers", 8], "--least-layers 9 is more than --most-"),
         (["--budget", 900, "--candidates", 0], "architecture search: candidates is 0, allowed: 1 to 100000"),

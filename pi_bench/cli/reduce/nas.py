@@ -15,20 +15,25 @@ from pi_bench.cli.reduce.search import conduct
 from pi_bench.errors import UsageError
 
 _NAS = "architectures.settings.NasSettings"
+_DARTS = "darts.settings.DartsSettings"
+_DARTS_COUNTS = {"candidates": 4, "finals": 1}
+"""The numbers of DARTS, which trains a relaxed network four times and takes the best cells."""
 _EVOLUTION = ("population", "tournament", "children")
+_SIZES = ("least_layers", "most_layers")
 _SPACES = ("cryptonas", "sphynx")
 _DESCRIPTION = """\
 Searches architectures in a space: the layers and skips of CryptoNAS (Ghodsi et al., NeurIPS 2020), or the
-cells and reductions of Sphynx (Cho et al., 2022). Candidates are drawn, or evolve from the best ones
-(regularized evolution). Each is made as wide as the budget of ReLUs or of predicted time allows, and trained
-for a few epochs; validation images judge it. Trains the best ones in full, and measures them with
-`pi-bench latency`. If the command is killed, run it again: it continues. Budgets can be added later, and
-so can --candidates and --finals.
+cells and reductions of Sphynx (Cho et al., 2022). Candidates are drawn, evolve from the best ones
+(regularized evolution), or are the cells that relaxed networks of Sphynx' space choose (DARTS). Each is made
+as wide as the budget of ReLUs or of predicted time allows, and trained for a few epochs; validation images
+judge it. Trains the best ones in full, and measures them with `pi-bench latency`. If the command is killed,
+run it again: it continues. Budgets can be added later, and so can --candidates and --finals.
 """
 _EPILOG = """\
 examples:
   pi-bench reduce nas --budget 15000 --data digits -o folder
   pi-bench reduce nas --space sphynx --objective online --link lan --budget 40ms --data digits -o lan
+  pi-bench reduce nas --space sphynx --search darts --budget 2500 --image-side 8 --data digits -o cells
 """
 
 
@@ -72,9 +77,10 @@ def add_parser(subparsers: Any) -> None:
     group = parser.add_argument_group("architecture search")
     group.add_argument(
         "--search",
-        choices=("evolution", "random"),
+        choices=("evolution", "random", "darts"),
         default="evolution",
-        help="how candidates are found (default evolution)",
+        help="how candidates are found (default evolution; darts goes with --space sphynx, and has as many "
+        "relaxed networks as --candidates, by default 4, and 1 final)",
     )
     job_options.add_options(group, _NAS)
     group.add_argument(
@@ -83,6 +89,7 @@ def add_parser(subparsers: Any) -> None:
         metavar="N",
         help="epochs of the training that judges a candidate (default: a tenth of --epochs, at least 3)",
     )
+    job_options.add_options(parser.add_argument_group("relaxed cells (--search darts)"), _DARTS)
     training_options.add_data(parser)
     training_options.add_training(parser)
     engine_options.add_options(parser)
@@ -105,10 +112,8 @@ def run(parsed: argparse.Namespace) -> int:
     ```
     """
     model_options.require_torch("reduce")
-    if parsed.search == "random":
-        for name in _EVOLUTION:
-            if getattr(parsed, name) is not None:
-                raise UsageError(f"--{name} goes with --search evolution")
+    darts = parsed.search == "darts"
+    _require_apt(parsed)
     models = importlib.import_module("pi_bench.models")
     spaces = importlib.import_module("pi_bench.models.architectures.spaces")
     network = parsed.network or spaces.SPACES[parsed.space].network
@@ -119,11 +124,13 @@ def run(parsed: argparse.Namespace) -> int:
     training = importlib.import_module("pi_bench.models.training")
     search = importlib.import_module("pi_bench.models.reduction.nas")
     trained, epochs = training_options.settings_of(training, parsed), parsed.candidate_epochs
+    cells = importlib.import_module("pi_bench.models.darts.settings").default_cells(parsed.data)
     settings = search.NasSearchSettings(
         budgets=budget_options.budgets_of(parsed),
         space=parsed.space,
         strategy=parsed.search,
-        nas=job_options.settings_of(_NAS, parsed, trained),
+        nas=job_options.settings_of(_NAS, parsed, trained, **(_DARTS_COUNTS if darts else {})),
+        darts=job_options.settings_of(_DARTS, parsed, trained, **cells),
         judging=replace(trained, epochs=max(3, trained.epochs // 10) if epochs is None else epochs),
         training=trained,
         data_dir=parsed.data_dir,
@@ -132,6 +139,32 @@ def run(parsed: argparse.Namespace) -> int:
         teacher=parsed.teacher,
     )
     return conduct(parsed, base, settings, search.nas, "Architectures like {}")
+
+
+def _require_apt(parsed: argparse.Namespace) -> None:
+    """Checks that the options go with the search and the objective.
+
+    Raises:
+        UsageError: one of them does not.
+    """
+    darts = parsed.search == "darts"
+    if darts and parsed.space != "sphynx":
+        raise UsageError("--search darts goes with --space sphynx, whose cells it weighs")
+    if parsed.search != "evolution":
+        for name in _EVOLUTION:
+            if getattr(parsed, name) is not None:
+                raise UsageError(f"--{name} goes with --search evolution")
+    for name in _SIZES if darts else ():
+        if getattr(parsed, name) is not None:
+            raise UsageError(
+                f"--{name.replace('_', '-')} goes without --search darts: the number of cells is that of "
+                "--network"
+            )
+    entries, given = job_options.settings_class(_DARTS).entries(), job_options.given(_DARTS, parsed)
+    if given and not darts:
+        raise UsageError(f"{entries[next(iter(given))].flag} goes with --search darts")
+    if "time_weight" in given and parsed.objective == "relus":
+        raise UsageError("--time-weight goes with --objective online or total")
 
 
 def _sized(base: Any, parsed: argparse.Namespace) -> Any:

@@ -15,6 +15,7 @@ CLASSES = (
     "senet.settings.SelectionSettings",
     "lfpc.settings.CriteriaSettings",
     "safenet.settings.RelaxationSettings",
+    "darts.settings.DartsSettings",
     "population.settings.PopulationSettings",
     "architectures.settings.NasSettings",
 )

@@ -225,7 +225,7 @@ def test_what_is_refused(cnet, base, nas_settings, tmp_path):
 
     refused(UsageError, "--budget 383: the smallest network .* has 384 ReLUs", budgets=(383,))
     refused(UsageError, "15ms is a time: add --objective", budgets=(TimeBudget.parse("15ms"),))
-    refused(UsageError, "strategy is 'darts', allowed: evolution, random", strategy="darts")
+    refused(UsageError, "strategy is 'annealing', allowed: evolution, random, darts", strategy="annealing")
     unjudged = dataclasses.replace(nas_settings.judging, validation_fraction=0.0)
     refused(UsageError, "--validation 0: candidates are judged on validation images", judging=unjudged)
     refused(ModelError, "family resnet: --space cryptonas needs a network", base=base)
