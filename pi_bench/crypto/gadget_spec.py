@@ -8,6 +8,12 @@ from typing import Literal
 from pi_bench import _native
 from pi_bench.crypto.symmetric import LANES
 
+Garbling = Literal["half-gates", "three-halves"]
+HALF_GATES: Garbling = "half-gates"
+THREE_HALVES: Garbling = "three-halves"
+GARBLINGS = (HALF_GATES, THREE_HALVES)
+"""How an AND is garbled: a table of 32 bytes, or of 24.375 bytes."""
+
 
 @dataclass(frozen=True)
 class GadgetSpec:
@@ -22,6 +28,7 @@ class GadgetSpec:
             fewer bytes online and more offline.
         sign_drop: how many bits above truncate_bits the sign of a ReLU that is not exact disregards. Values
             below 2^(truncate_bits + sign_drop) may then become 0.
+        garbling: one of `GARBLINGS`. Three halves need fewer bytes offline and more hashes.
 
     >>> spec = GadgetSpec("relu", truncate_bits=12, window_bits=23, exact=False, offset=4095)
     >>> spec.gate_count, spec.label_ots, spec.online_group_bytes / 32
@@ -40,6 +47,7 @@ class GadgetSpec:
     offset: int
     label_chunk: int = 1
     sign_drop: int = 0
+    garbling: Garbling = HALF_GATES
     native: _native.garble.Gadget = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -51,6 +59,7 @@ class GadgetSpec:
             offset=self.offset,
             label_chunk=self.label_chunk,
             sign_drop=self.sign_drop,
+            garbling=self.garbling,
         )
         object.__setattr__(self, "native", native)
 
