@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pi_bench.arithmetic.activation_law import WindowLaw
 from pi_bench.arithmetic.law import MODES, RING_BITS, TRUNCATED_SIGN
 from pi_bench.crypto.ferret_plan import parameters_text
+from pi_bench.crypto.gadget_spec import GARBLINGS, HALF_GATES
 from pi_bench.crypto.he import HE_PLANS, prices_hash
 from pi_bench.hybrid.ot_construction import CONSTRUCTIONS, SOFTSPOKEN, OtConstruction
 from pi_bench.hybrid.shared_uploads import SHARING_LIMITS
@@ -27,6 +28,14 @@ LABEL_CHUNK = Option[int](
     "how many bits of a value share one key when the server sends the labels of a garbled circuit, 1 to 4; a "
     "larger number sends fewer bytes online, and costs more bytes offline and more computing",
     default=1,
+)
+GARBLING = Option[str](
+    "garbling",
+    GARBLINGS,
+    "how an AND of a garbled circuit is garbled: half-gates with 32 bytes, three-halves with 24.4 bytes and "
+    "1.5 times as many hashes, which sends fewer bytes offline and costs computing in both phases",
+    default=HALF_GATES,
+    metavar="NAME",
 )
 HE_PLAN = Option[str](
     "he_plan",
