@@ -33,8 +33,8 @@ GARBLING = Option[str](
     "garbling",
     GARBLINGS,
     "how an AND of a garbled circuit is garbled: half-gates with 32 bytes, three-halves with 24.4 bytes and "
-    "1.5 times as many hashes, which sends fewer bytes offline and costs computing in both phases; its hash and "
-    "its control bits differ from the paper's, which was not reviewed outside this project",
+    "1.5 times as many hashes, which sends fewer bytes offline and costs computing in both phases; its hash "
+    "and control bits differ from the paper's, which nobody outside this project has reviewed",
     default=HALF_GATES,
     metavar="NAME",
 )
