@@ -8,9 +8,8 @@ from typing import Literal
 from pi_bench import _native
 from pi_bench.crypto.symmetric import LANES
 
-Garbling = Literal["half-gates", "three-halves"]
-HALF_GATES: Garbling = "half-gates"
-THREE_HALVES: Garbling = "three-halves"
+HALF_GATES = "half-gates"
+THREE_HALVES = "three-halves"
 GARBLINGS = (HALF_GATES, THREE_HALVES)
 """How an AND is garbled: a table of 32 bytes, or of 24.375 bytes."""
 
@@ -36,8 +35,8 @@ class GadgetSpec:
 
     Raises:
         ValueError: the numbers make no gadget. Needed are 0 <= truncate_bits <= window_bits <= 31, at most
-            30 truncated bits without ReLU, label_chunk from 1 to 4, and a sign_drop that leaves at least
-            one bit of the window.
+            30 truncated bits without ReLU, label_chunk from 1 to 4, a sign_drop that leaves at least one bit
+            of the window, and a garbling of `GARBLINGS`.
     """
 
     kind: Literal["relu", "truncate"]
@@ -47,7 +46,7 @@ class GadgetSpec:
     offset: int
     label_chunk: int = 1
     sign_drop: int = 0
-    garbling: Garbling = HALF_GATES
+    garbling: str = HALF_GATES
     native: _native.garble.Gadget = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
