@@ -1,8 +1,10 @@
 """Three-halves garbling of one AND gate, slowly and by its linear algebra.
 
 Written from Rosulek and Roy (CRYPTO 2021) for halves of any width: the garbler solves eight equations, one
-for each half of the result and each pair of colors. So it shares no formula with the kernels, which compute
-the solution directly (docs/threat-model.md, "Three-halves garbling").
+for each half of the result and each pair of colors. The kernels compute the solution directly
+(docs/threat-model.md, "Three-halves garbling"), so its solving is independent of theirs. The rule for the
+dice is not: this module and the kernels take it from the same design, which differs from the paper (the dice
+of colors (0, 0) come from the hashes, and each color adds the permutation times a factor in GF(4)).
 
 A label is a pair of integers, its lower and upper half. The color is the lowest bit of the lower half. A hash
 gives a half and one control bit.
