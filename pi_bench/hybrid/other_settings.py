@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from pi_bench.arithmetic.activation_law import WINDOWED
 from pi_bench.crypto.he import transformed_bytes
-from pi_bench.hybrid.modes import GARBLING, HE_PLAN, LABEL_CHUNK, OT, ot_construction, window_law
+from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, OT, ot_construction, window_law
 from pi_bench.hybrid.ot_construction import CONSTRUCTIONS
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.program import Program
@@ -19,22 +19,19 @@ from pi_bench.protocol.script import Purpose
 def hybrid_alternatives(program: Program, options: ProtocolOptions) -> Iterator[OtherSettings]:
     """Yields other settings of a hybrid protocol with garbled gadgets, one change at a time.
 
-    Offers every other label chunk, the other garbling, and then those of `cheaper_settings`.
+    Offers every other label chunk, and then those of `cheaper_settings`. Offers no other garbling, because
+    three halves are experimental.
 
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network()
     >>> [other.change for other in hybrid_alternatives(program, ProtocolOptions("windowed"))]
-    ['--label-chunk 2', '--label-chunk 3', '--label-chunk 4', '--garbling three-halves', '--he-plan bytes',
-     '--ot ferret', '--weight-cache 1']
+    ['--label-chunk 2', '--label-chunk 3', '--label-chunk 4', '--he-plan bytes', '--ot ferret',
+     '--weight-cache 1']
     """
     for bits in LABEL_CHUNK.values:
         if bits != LABEL_CHUNK.of(options):
             other = options.with_value(LABEL_CHUNK.name, bits)
             yield OtherSettings(f"{LABEL_CHUNK.flag} {bits}", other, (Purpose.RELU,))
-    for name in GARBLING.values:
-        if name != GARBLING.of(options):
-            other = options.with_value(GARBLING.name, name)
-            yield OtherSettings(f"{GARBLING.flag} {name}", other, (Purpose.RELU, Purpose.TRUNCATION))
     yield from cheaper_settings(program, options)
 
 

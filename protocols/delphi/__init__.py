@@ -39,7 +39,7 @@ from pi_bench.hybrid.modes import (
     OT,
     SIGN_DROP,
     WINDOW_MODES,
-    ot_notes,
+    garbling_notes,
 )
 from pi_bench.hybrid.ot_choice import settle_ot
 from pi_bench.hybrid.other_settings import hybrid_alternatives
@@ -63,6 +63,6 @@ PROTOCOL = ProtocolInfo(
     settle=settle_ot,
     options=(LABEL_CHUNK, GARBLING, HE_PLAN, OT, SIGN_DROP),
     constants=CONSTANTS,
-    notes=ot_notes,
+    notes=garbling_notes,
     default=True,
 )

@@ -185,6 +185,8 @@ def test_three_halves_save_a_quarter_of_the_tables(model_file: Path, tmp_path: P
         for name in ("half-gates", "three-halves")
     )
     assert halves["verification"]["passed"] and halves["options"]["garbling"] == "three-halves"
+    assert any("three-halves is experimental" in note for note in halves["notes"])
+    assert not any("experimental" in note for note in plain["notes"])
     assert halves["online"]["bytes"] == plain["online"]["bytes"]
     assert halves["outputs"] == plain["outputs"]
     saved = [result["offline"]["bytes"]["server_to_client"] for result in (plain, halves)]
