@@ -24,8 +24,9 @@ struct Gadget {
   pi::GadgetLayout layout;
 
   Gadget(const std::string& kind, int truncate_bits, int window_bits, bool exact,
-         std::uint32_t offset, int label_chunk, int sign_drop)
-      : spec{kind_of(kind), truncate_bits, window_bits, exact, offset, sign_drop, label_chunk},
+         std::uint32_t offset, int label_chunk, int sign_drop, const std::string& garbling)
+      : spec{kind_of(kind), truncate_bits, window_bits, exact,
+             offset,        sign_drop,     label_chunk, garbling_of(garbling)},
         layout(layout_of(spec)) {}
 
   bool relu() const { return spec.kind == pi::GadgetKind::kRelu; }
@@ -38,6 +39,12 @@ struct Gadget {
     if (kind == "relu") return pi::GadgetKind::kRelu;
     if (kind == "truncate") return pi::GadgetKind::kTruncate;
     throw py::value_error("gadget kind: need \"relu\" or \"truncate\", got \"" + kind + "\"");
+  }
+  static pi::Garbling garbling_of(const std::string& name) {
+    if (name == "half-gates") return pi::Garbling::kHalfGates;
+    if (name == "three-halves") return pi::Garbling::kThreeHalves;
+    throw py::value_error("garbling: need \"half-gates\" or \"three-halves\", got \"" + name +
+                          "\"");
   }
 };
 
@@ -183,9 +190,11 @@ void correlation(const Gadget& spec, const py::object& v, const py::object& out)
 void bind_garble(py::module_& module) {
   py::module_ submodule = module.def_submodule("garble");
   py::class_<Gadget>(submodule, "Gadget")
-      .def(py::init<const std::string&, int, int, bool, std::uint32_t, int, int>(), py::kw_only(),
-           py::arg("kind"), py::arg("truncate_bits"), py::arg("window_bits"), py::arg("exact"),
-           py::arg("offset"), py::arg("label_chunk"), py::arg("sign_drop"))
+      .def(py::init<const std::string&, int, int, bool, std::uint32_t, int, int,
+                    const std::string&>(),
+           py::kw_only(), py::arg("kind"), py::arg("truncate_bits"), py::arg("window_bits"),
+           py::arg("exact"), py::arg("offset"), py::arg("label_chunk"), py::arg("sign_drop"),
+           py::arg("garbling"))
       .def_property_readonly("label_ots", [](const Gadget& g) { return g.layout.label_ots; })
       .def_property_readonly("gate_count", [](const Gadget& g) { return g.layout.gate_count; })
       .def_property_readonly("garbled_group_bytes",

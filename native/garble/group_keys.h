@@ -6,7 +6,8 @@
 
 namespace pi {
 
-// Holds two keys per gate, then one for each output that is hashed, then those of the chunked bits.
+// Holds the keys of the gates, then one for each output that is hashed, then those of the chunked
+// bits.
 template <class Block4>
 class GroupKeys {
  public:
@@ -14,15 +15,17 @@ class GroupKeys {
   template <int kOutputs>
   GroupKeys(const std::uint8_t* seed, std::uint32_t gadget, std::uint32_t group,
             const GadgetLayout& layout, const Purpose (&outputs)[kOutputs])
-      : first_output_(2 * layout.gate_count),
+      : gate_keys_(layout.gate_keys),
+        first_output_(gate_keys_ * layout.gate_count),
         first_chunked_(first_output_ + kOutputs),
         parts_(chunk_hash_parts(layout.label_chunk)) {
     static_assert(kOutputs <= kMostOutputs);
     std::uint8_t raw[kMostKeys][kBlockBytes];
-    for (int gate = 0; gate < layout.gate_count; ++gate) {
-      const auto position = static_cast<std::uint32_t>(gate);
-      tweaked_key(seed, {Purpose::kAndGarbler, gadget, group, position, 0}, raw[2 * gate]);
-      tweaked_key(seed, {Purpose::kAndEvaluator, gadget, group, position, 0}, raw[2 * gate + 1]);
+    const Purpose* purposes =
+        layout.garbling == Garbling::kThreeHalves ? kOfThreeHalves : kOfHalfGates;
+    for (int i = 0; i < first_output_; ++i) {
+      const auto position = static_cast<std::uint32_t>(i / gate_keys_);
+      tweaked_key(seed, {purposes[i % gate_keys_], gadget, group, position, 0}, raw[i]);
     }
     for (int i = 0; i < kOutputs; ++i) {
       const auto position = static_cast<std::uint32_t>(layout.gate_count);
@@ -36,8 +39,8 @@ class GroupKeys {
     expand_keys<Block4>(raw[0], first_chunked_ + parts_ * layout.chunked_bits, keys_);
   }
 
-  const RoundKeys& garbler_half(int gate) const { return keys_[2 * gate]; }
-  const RoundKeys& evaluator_half(int gate) const { return keys_[2 * gate + 1]; }
+  // Returns the keys of an AND, as many as its garbling has.
+  const RoundKeys* gate(int gate) const { return keys_ + gate_keys_ * gate; }
   const RoundKeys& output(int i) const { return keys_[first_output_ + i]; }
 
   // Hashes the keys of a chunk for one of its bits. The lanes have as many parts as there are hash
@@ -53,8 +56,12 @@ class GroupKeys {
   }
 
  private:
+  static constexpr Purpose kOfHalfGates[] = {Purpose::kAndGarbler, Purpose::kAndEvaluator};
+  static constexpr Purpose kOfThreeHalves[] = {Purpose::kAndOfA, Purpose::kAndOfB,
+                                               Purpose::kAndOfBoth};
   static constexpr int kMostOutputs = 3;
-  static constexpr int kMostKeys = 2 * kMostGates + kMostOutputs + 2 * kMostGates;
+  static constexpr int kMostKeys = 3 * kMostGates + kMostOutputs + 2 * kMostGates;
+  int gate_keys_;
   int first_output_;
   int first_chunked_;
   int parts_;

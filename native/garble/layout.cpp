@@ -34,16 +34,25 @@ void check_spec(const GadgetSpec& spec) {
 }
 
 // Counts the keys that unlock the labels of the chunks, and the blocks of the garbled table.
-void set_labels(int label_chunk, GadgetLayout& layout) {
+void set_blocks(const GadgetSpec& spec, GadgetLayout& layout) {
+  const bool halves = spec.garbling == Garbling::kThreeHalves;
+  const auto gates = static_cast<std::size_t>(layout.gate_count);
+  const int label_chunk = spec.label_chunk;
+  layout.garbling = spec.garbling;
+  layout.gate_keys = halves ? 3 : 2;
+  layout.table_bytes = halves ? kLabelRow + kLabelRow / 2 : 2 * kLabelRow;
+  layout.control_bytes = halves ? 3 * kBitRow : 0;
   layout.label_chunk = label_chunk;
-  std::size_t rows = 2 * static_cast<std::size_t>(layout.gate_count);
+  std::size_t rows = 0;
   for (int first = 0; first < layout.gate_count; first += label_chunk) {
     const int width = chunk_width(label_chunk, layout.gate_count, first);
     rows += static_cast<std::size_t>(unlock_rows(width));
     layout.label_rows += 1;
     layout.chunked_bits += width > 1 ? width : 0;
   }
-  layout.block_bytes = rows * kLabelRow;
+  layout.chunk_rows_at = gates * layout.table_bytes;
+  layout.control_at = layout.chunk_rows_at + rows * kLabelRow;
+  layout.block_bytes = layout.control_at + gates * layout.control_bytes;
 }
 
 }  // namespace
@@ -60,7 +69,7 @@ GadgetLayout layout_of(const GadgetSpec& spec) {
   layout.gate_count = relu ? layout.top_bit - layout.first_bit : (carry ? f : 0);
   layout.carry_at = carry ? f : -1;
   layout.label_ots = layout.gate_count + 1;
-  set_labels(spec.label_chunk, layout);
+  set_blocks(spec, layout);
 
   const std::size_t carry_words = carry ? (relu ? 2 : 1) : 0;
   const std::size_t correction_words = (relu ? 3 : 1) + carry_words;

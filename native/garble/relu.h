@@ -11,8 +11,9 @@
 // Each (label, tweak) is hashed for one of these lines only, and its words are disjoint pads.
 #pragma once
 #include "garble/accept.h"
+#include "garble/adder.h"
 #include "garble/gadget.h"
-#include "garble/half_gates.h"
+#include "garble/pads_by_color.h"
 
 namespace pi {
 

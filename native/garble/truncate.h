@@ -9,8 +9,9 @@
 //   H(carry) word 0     evaluator knows one of two colors   exact: the carry's row
 #pragma once
 #include "garble/accept.h"
+#include "garble/adder.h"
 #include "garble/gadget.h"
-#include "garble/half_gates.h"
+#include "garble/pads_by_color.h"
 
 namespace pi {
 

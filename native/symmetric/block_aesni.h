@@ -78,7 +78,24 @@ struct Block4 {
     for (int i = 0; i < 4; ++i) out.v[i] = _mm_shuffle_epi32(v[i], 0x4e);
     return out;
   }
+  // Block i: the high half of block i of a as its low half, and that of b as its high half.
+  static Block4 high_halves(Block4 a, Block4 b) {
+    for (int i = 0; i < 4; ++i) a.v[i] = _mm_unpackhi_epi64(a.v[i], b.v[i]);
+    return a;
+  }
+  // Each block as four 32-bit words, moved up by one word; the highest word becomes the lowest.
+  Block4 words_rotated() const {
+    Block4 out;
+    for (int i = 0; i < 4; ++i) out.v[i] = _mm_shuffle_epi32(v[i], 0x93);
+    return out;
+  }
 
+  // Bit i: bit 0 of block i.
+  std::uint32_t low_bits() const {
+    const __m128i low =
+        _mm_unpacklo_epi64(_mm_unpacklo_epi32(v[0], v[1]), _mm_unpacklo_epi32(v[2], v[3]));
+    return static_cast<std::uint32_t>(_mm_movemask_ps(_mm_castsi128_ps(_mm_slli_epi32(low, 31))));
+  }
   // Block i: all ones if bit 0 of block i is set, else zero.
   Block4 color_mask() const {
     Block4 out;

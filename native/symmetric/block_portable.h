@@ -63,7 +63,22 @@ struct Block4 {
     for (int i = 0; i < 8; ++i) out.v[i] = v[i ^ 1];
     return out;
   }
+  static Block4 high_halves(Block4 a, Block4 b) {
+    for (int i = 0; i < 8; i += 2) a.v[i] = a.v[i + 1];
+    for (int i = 0; i < 8; i += 2) a.v[i + 1] = b.v[i + 1];
+    return a;
+  }
+  Block4 words_rotated() const {
+    Block4 out;
+    for (int i = 0; i < 8; ++i) out.v[i] = v[i] << 32 | v[i ^ 1] >> 32;
+    return out;
+  }
 
+  std::uint32_t low_bits() const {
+    std::uint64_t out = 0;
+    for (int i = 0; i < 4; ++i) out |= (v[2 * i] & 1) << i;
+    return static_cast<std::uint32_t>(out);
+  }
   Block4 color_mask() const {
     Block4 out;
     for (int i = 0; i < 8; ++i) out.v[i] = 0 - (v[i & ~1] & 1);

@@ -39,7 +39,13 @@ struct Block4 {
   Block4 halves_left(int bits) const { return {_mm512_sll_epi64(v, _mm_cvtsi32_si128(bits))}; }
   Block4 halves_right(int bits) const { return {_mm512_srl_epi64(v, _mm_cvtsi32_si128(bits))}; }
   Block4 halves_swapped() const { return {_mm512_shuffle_epi32(v, _MM_PERM_BADC)}; }
+  static Block4 high_halves(Block4 a, Block4 b) { return {_mm512_unpackhi_epi64(a.v, b.v)}; }
+  Block4 words_rotated() const { return {_mm512_shuffle_epi32(v, _MM_PERM_CBAD)}; }
 
+  std::uint32_t low_bits() const {
+    const __m128i low = _mm512_castsi512_si128(_mm512_maskz_compress_epi32(0x1111, v));
+    return static_cast<std::uint32_t>(_mm_movemask_ps(_mm_castsi128_ps(_mm_slli_epi32(low, 31))));
+  }
   Block4 color_mask() const {
     const __m512i low = _mm512_shuffle_epi32(v, _MM_PERM_AAAA);
     return {_mm512_srai_epi32(_mm512_slli_epi32(low, 31), 31)};

@@ -24,4 +24,9 @@ void hash_labels(Isa isa, const std::uint8_t* seed, const Tweak& tweak, std::siz
   kernels(isa).hash_labels(seed, tweak, group_count, labels, offset, out);
 }
 
+void hash_for_halves(Isa isa, const std::uint8_t* seed, const Tweak& tweak,
+                     const std::uint8_t* labels, std::uint8_t* out) {
+  kernels(isa).hash_for_halves(seed, tweak, labels, out);
+}
+
 }  // namespace pi

@@ -24,4 +24,9 @@ void prg(Isa isa, const std::uint8_t* seed, std::uint64_t first_block, std::uint
 void hash_labels(Isa isa, const std::uint8_t* seed, const Tweak& tweak, std::size_t group_count,
                  const std::uint8_t* labels, const std::uint8_t* offset, std::uint8_t* out);
 
+// Computes out[lane] = H'(labels[lane], tweak) of 32 labels, the hash of three halves. The gate
+// (garble/three_halves.h) computes it in parts, so that tests check here what it is made of.
+void hash_for_halves(Isa isa, const std::uint8_t* seed, const Tweak& tweak,
+                     const std::uint8_t* labels, std::uint8_t* out);
+
 }  // namespace pi

@@ -14,6 +14,8 @@ struct SymmetricKernels {
               std::size_t byte_count);
   void (*hash_labels)(const std::uint8_t* seed, const Tweak& tweak, std::size_t group_count,
                       const std::uint8_t* labels, const std::uint8_t* offset, std::uint8_t* out);
+  void (*hash_for_halves)(const std::uint8_t* seed, const Tweak& tweak, const std::uint8_t* labels,
+                          std::uint8_t* out);
 };
 
 extern const SymmetricKernels kSymmetricPortable;
@@ -84,7 +86,23 @@ struct SymmetricTemplates {
     }
   }
 
-  static constexpr SymmetricKernels kTable = {encrypt_blocks, prg, hash_labels};
+  static void hash_for_halves(const std::uint8_t* seed, const Tweak& tweak,
+                              const std::uint8_t* labels, std::uint8_t* out) {
+    std::uint8_t raw[kBlockBytes];
+    RoundKeys keys;
+    tweaked_key(seed, tweak, raw);
+    expand_keys<Block4>(raw, 1, &keys);
+    for (int lane = 0; lane < kLanes; lane += 4 * kN) {
+      Block4 x[kN];
+      Block4 h[kN];
+      const auto at = static_cast<std::size_t>(lane * kBlockBytes);
+      for (int k = 0; k < kN; ++k) h[k] = x[k] = Block4::load(labels + at + 64 * k);
+      encrypt<kN>(h, keys);
+      for (int k = 0; k < kN; ++k) (h[k] ^ x[k].words_rotated()).store(out + at + 64 * k);
+    }
+  }
+
+  static constexpr SymmetricKernels kTable = {encrypt_blocks, prg, hash_labels, hash_for_halves};
 
  private:
   static void encrypt_chunk(void* chunk, const RoundKeys& keys) {

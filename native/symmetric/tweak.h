@@ -32,6 +32,10 @@ enum class Purpose : std::uint8_t {
   kPayloadChoice = 25,  // keys of which the evaluator of an FSS gadget holds one
   kCarryProduct = 26,   // pads of the product of both parties' masks of the carry
   kFerretTree = 27,     // nodes of a level of silent OT (ot/ferret.h); position: level
+  // Three halves (garble/three_halves.h).
+  kAndOfA = 28,     // halves of the first input
+  kAndOfB = 29,     // halves of the second input
+  kAndOfBoth = 30,  // halves of the XOR of both
 };
 
 // Holds the 128-bit tweak j: purpose 8 | gadget 24 | group 32 | position 24 | sub 8 | zero 32, the

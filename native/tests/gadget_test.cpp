@@ -99,13 +99,16 @@ int main() {
     for (const auto kind : {pi::GadgetKind::kRelu, pi::GadgetKind::kTruncate}) {
       for (const bool exact : {false, true}) {
         for (const int chunk : {1, 2, 3, 4}) {
-          const int wrong =
-              wrong_results(isa, {kind, 12, 23, exact, exact ? 2048u : 4095u, 0, chunk});
-          if (wrong == 0) continue;
-          std::fprintf(stderr, "FAILED: %s %s%s, chunks of %d: %d wrong results\n", name,
-                       kind == pi::GadgetKind::kRelu ? "relu" : "truncate", exact ? " exact" : "",
-                       chunk, wrong);
-          ++failures;
+          for (const auto garbling : {pi::Garbling::kHalfGates, pi::Garbling::kThreeHalves}) {
+            const int wrong = wrong_results(
+                isa, {kind, 12, 23, exact, exact ? 2048u : 4095u, 0, chunk, garbling});
+            if (wrong == 0) continue;
+            std::fprintf(
+                stderr, "FAILED: %s %s%s, chunks of %d, %s: %d wrong results\n", name,
+                kind == pi::GadgetKind::kRelu ? "relu" : "truncate", exact ? " exact" : "", chunk,
+                garbling == pi::Garbling::kHalfGates ? "half gates" : "three halves", wrong);
+            ++failures;
+          }
         }
       }
     }

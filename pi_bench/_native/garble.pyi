@@ -19,6 +19,7 @@ class Gadget:
         offset: int,
         label_chunk: int,
         sign_drop: int,
+        garbling: str,
     ) -> None: ...
     @property
     def label_ots(self) -> int: ...

@@ -15,8 +15,9 @@ Each step takes a `GadgetCall`, which names the gadget and its groups, and a rec
 buffers. A buffer has the buffer protocol and is C-contiguous. The steps raise ValueError or TypeError
 for a buffer of another size or item type, and BufferError for an output that is read-only.
 
-Source: half-gates of Zahur, Rosulek and Evans (EUROCRYPT 2015) under the hash of Guo, Katz,
-Wang and Yu (IEEE S&P 2020). The arithmetic outside the circuit is this project's.
+Sources: half-gates of Zahur, Rosulek and Evans (EUROCRYPT 2015) under the hash of Guo, Katz, Wang and Yu
+(IEEE S&P 2020), or three halves of Rosulek and Roy (CRYPTO 2021). The arithmetic outside the circuit is this
+project's.
 """
 
 from __future__ import annotations

@@ -8,6 +8,11 @@ from typing import Literal
 from pi_bench import _native
 from pi_bench.crypto.symmetric import LANES
 
+HALF_GATES = "half-gates"
+THREE_HALVES = "three-halves"
+GARBLINGS = (HALF_GATES, THREE_HALVES)
+"""How an AND is garbled: a table of 32 bytes, or of 24.375 bytes."""
+
 
 @dataclass(frozen=True)
 class GadgetSpec:
@@ -22,6 +27,7 @@ class GadgetSpec:
             fewer bytes online and more offline.
         sign_drop: how many bits above truncate_bits the sign of a ReLU that is not exact disregards. Values
             below 2^(truncate_bits + sign_drop) may then become 0.
+        garbling: one of `GARBLINGS`. Three halves need fewer bytes offline and more hashes.
 
     >>> spec = GadgetSpec("relu", truncate_bits=12, window_bits=23, exact=False, offset=4095)
     >>> spec.gate_count, spec.label_ots, spec.online_group_bytes / 32
@@ -29,8 +35,8 @@ class GadgetSpec:
 
     Raises:
         ValueError: the numbers make no gadget. Needed are 0 <= truncate_bits <= window_bits <= 31, at most
-            30 truncated bits without ReLU, label_chunk from 1 to 4, and a sign_drop that leaves at least
-            one bit of the window.
+            30 truncated bits without ReLU, label_chunk from 1 to 4, a sign_drop that leaves at least one bit
+            of the window, and a garbling of `GARBLINGS`.
     """
 
     kind: Literal["relu", "truncate"]
@@ -40,6 +46,7 @@ class GadgetSpec:
     offset: int
     label_chunk: int = 1
     sign_drop: int = 0
+    garbling: str = HALF_GATES
     native: _native.garble.Gadget = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -51,6 +58,7 @@ class GadgetSpec:
             offset=self.offset,
             label_chunk=self.label_chunk,
             sign_drop=self.sign_drop,
+            garbling=self.garbling,
         )
         object.__setattr__(self, "native", native)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pi_bench.arithmetic.activation_law import WindowLaw
 from pi_bench.arithmetic.law import MODES, RING_BITS, TRUNCATED_SIGN
 from pi_bench.crypto.ferret_plan import parameters_text
+from pi_bench.crypto.gadget_spec import GARBLINGS, HALF_GATES, THREE_HALVES
 from pi_bench.crypto.he import HE_PLANS, prices_hash
 from pi_bench.hybrid.ot_construction import CONSTRUCTIONS, SOFTSPOKEN, OtConstruction
 from pi_bench.hybrid.shared_uploads import SHARING_LIMITS
@@ -27,6 +28,16 @@ LABEL_CHUNK = Option[int](
     "how many bits of a value share one key when the server sends the labels of a garbled circuit, 1 to 4; a "
     "larger number sends fewer bytes online, and costs more bytes offline and more computing",
     default=1,
+)
+GARBLING = Option[str](
+    "garbling",
+    GARBLINGS,
+    "how an AND of a garbled circuit is garbled: half-gates with 32 bytes, three-halves with 24.4 bytes and "
+    "1.5 times as many hashes, which sends fewer bytes offline and costs computing in both phases; "
+    "three-halves is experimental: its hash and control bits differ from the paper's and were reviewed "
+    "inside this project alone",
+    default=HALF_GATES,
+    metavar="NAME",
 )
 HE_PLAN = Option[str](
     "he_plan",
@@ -80,6 +91,24 @@ def ot_notes(program: Program, options: ProtocolOptions) -> Iterator[str]:
     construction = ot_construction(options)
     if construction.experimental:
         yield f"{OT.flag} {construction.name} is experimental: {construction.experimental}"
+
+
+def garbling_notes(program: Program, options: ProtocolOptions) -> Iterator[str]:
+    """Yields the caveat of an experimental garbling, and the sentences of `ot_notes`.
+
+    >>> from pi_bench.testing import small_network
+    >>> halves = ProtocolOptions("exact", values={"garbling": "three-halves"})
+    >>> len(list(garbling_notes(small_network()[0], halves)))
+    1
+    >>> list(garbling_notes(small_network()[0], ProtocolOptions("exact")))
+    []
+    """
+    if GARBLING.of(options) == THREE_HALVES:
+        yield (
+            f"{GARBLING.flag} {THREE_HALVES} is experimental: its hash and control bits differ from the "
+            "paper's and were reviewed inside this project alone"
+        )
+    yield from ot_notes(program, options)
 
 
 def window_law(options: ProtocolOptions) -> WindowLaw:

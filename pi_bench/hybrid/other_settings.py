@@ -19,7 +19,8 @@ from pi_bench.protocol.script import Purpose
 def hybrid_alternatives(program: Program, options: ProtocolOptions) -> Iterator[OtherSettings]:
     """Yields other settings of a hybrid protocol with garbled gadgets, one change at a time.
 
-    Offers every other label chunk, and then those of `cheaper_settings`.
+    Offers every other label chunk, and then those of `cheaper_settings`. Offers no other garbling, because
+    three halves are experimental.
 
     >>> from pi_bench.testing import small_network
     >>> program, _ = small_network()

@@ -19,7 +19,7 @@ from pi_bench.crypto.gadget import GadgetSpec
 from pi_bench.crypto.he import transformed_bytes
 from pi_bench.crypto.symmetric import LANES
 from pi_bench.hybrid.lane_groups import OFFLINE_SLICE_OTS, LaneGroups, slices
-from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, ot_construction, window_law
+from pi_bench.hybrid.modes import GARBLING, HE_PLAN, LABEL_CHUNK, ot_construction, window_law
 from pi_bench.hybrid.multiplications import CrossJob, MultiplicationPlan
 from pi_bench.hybrid.ot_construction import SOFTSPOKEN, OtConstruction
 from pi_bench.hybrid.ot_plan import OtPlan
@@ -313,6 +313,7 @@ def gadget_spec(op: ActivationOp, kind: ActivationKind, options: ProtocolOptions
         offset=law.offset(op.truncate_bits),
         label_chunk=LABEL_CHUNK.of(options),
         sign_drop=law.dropped_sign_bits(op.truncate_bits, op.window_bits) if is_relu else 0,
+        garbling=GARBLING.of(options),
     )
 
 

@@ -1,7 +1,8 @@
 """The steps of the ReLU and truncation gadgets, streamed from memory.
 
-The minimal work counts the gates (a half gate takes two hashes to evaluate and four to garble), the server's
-labels (one block each), and every byte of tables, labels and words once.
+The minimal work counts the gates (an AND takes two hashes to evaluate and four to garble in half-gates, and
+three and six in three halves), the server's labels (one block each), and every byte of tables, labels and
+words once.
 """
 
 from __future__ import annotations
@@ -25,16 +26,24 @@ from pi_bench.crypto.gadget import (
     GarbleArguments,
     group_count,
 )
+from pi_bench.crypto.gadget_spec import THREE_HALVES
 from pi_bench.crypto.symmetric import BLOCK_BYTES, LANES
 from pi_bench.primitives.buffers import filled, paged
 from pi_bench.primitives.primitive import Case, CaseSettings, MinimalWork, Primitive, TimedCase
 
 STEPS = ("garble", "accept", "encode", "evaluate")
+_GATE_STEPS = ("garble", "evaluate")  # those that garble or evaluate ANDs
 _WORDS = {
     "accept": "prepare"
 }  # in the names of cases: a stranger cannot know that acceptance prepares evaluation
 RELU_11 = GadgetSpec("relu", 12, 23, False, 4095)
 RELU_19 = GadgetSpec("relu", 12, 31, False, 4095)
+_TIMED_RELUS = (
+    "ReLU, 11 ANDs",
+    "ReLU, 19 ANDs",
+    "ReLU, 11 ANDs, three halves",
+    "ReLU, 19 ANDs, three halves",
+)
 _CHUNKS = (2, 3, 4)  # bits per chunk of labels
 SPECS = {
     "ReLU, 11 ANDs": RELU_11,
@@ -46,6 +55,8 @@ SPECS = {
         f"ReLU, 11 ANDs, chunks of {bits}": GadgetSpec("relu", 12, 23, False, 4095, label_chunk=bits)
         for bits in _CHUNKS
     },
+    "ReLU, 11 ANDs, three halves": replace(RELU_11, garbling=THREE_HALVES),
+    "ReLU, 19 ANDs, three halves": replace(RELU_19, garbling=THREE_HALVES),
 }
 _GADGET = 1
 _STREAMED_COUNT = 1 << 16  # elements whose tables exceed the caches
@@ -59,20 +70,25 @@ UNITS = (
         for kind in ("relu", "truncation")
     ),
     *(f"{step} gate" for step in STEPS),
+    *(f"{step} {THREE_HALVES} gate" for step in _GATE_STEPS),
     *(f"{step} chunk of {bits}" for step in STEPS for bits in _CHUNKS),
     STREAMED,
 )
 """An element of each kind, each of its gates, each of its chunks of labels, and each byte of tables and
-labels that evaluation reads from memory."""
+labels that evaluation reads from memory. Gates in three halves have units of their own where a step computes
+them."""
 
 
 _EVALUATED_GATE = 2  # hashes: one per half gate
-_GARBLED_GATE = 4 + 1  # hashes, and at least one block for the label of the garbler's bit
+_EVALUATED_THREE_HALVES = 3
+_LABEL = 1  # block: at least one for the label of the garbler's bit
 _ENCODED_GATE = 1 / max(_CHUNKS)  # blocks: one per chunk of labels
 LEAST = {
-    "garble gate": MinimalWork(aes_blocks=_GARBLED_GATE),
+    "garble gate": MinimalWork(aes_blocks=2 * _EVALUATED_GATE + _LABEL),
+    f"garble {THREE_HALVES} gate": MinimalWork(aes_blocks=2 * _EVALUATED_THREE_HALVES + _LABEL),
     "encode gate": MinimalWork(aes_blocks=_ENCODED_GATE),
     "evaluate gate": MinimalWork(aes_blocks=_EVALUATED_GATE),
+    f"evaluate {THREE_HALVES} gate": MinimalWork(aes_blocks=_EVALUATED_THREE_HALVES),
     STREAMED: MinimalWork(memory_bytes=1),
 }
 """The minimal work of a unit, in every form of the gadget: a chunk of labels shares one block."""
@@ -85,7 +101,9 @@ def gadget_work(step: str, spec: GadgetSpec, count: int) -> CostUnits:
     {'garble relu': 100.0, 'garble gate': 1100.0}
     """
     kind = ("exact " if spec.exact else "") + ("relu" if spec.kind == "relu" else "truncation")
-    units = {f"{step} {kind}": float(count), f"{step} gate": float(count * spec.gate_count)}
+    computes_gates = step in _GATE_STEPS and spec.garbling == THREE_HALVES
+    gate = f"{THREE_HALVES} gate" if computes_gates else "gate"
+    units = {f"{step} {kind}": float(count), f"{step} {gate}": float(count * spec.gate_count)}
     if spec.label_chunk > 1:
         units[f"{step} chunk of {spec.label_chunk}"] = float(count * spec.label_ots)
     return CostUnits(units)
@@ -102,22 +120,22 @@ def evaluate_work(spec: GadgetSpec, count: int) -> CostUnits:
 
 
 def garble_cases(settings: CaseSettings) -> Iterator[Case]:
-    """Yields micro cases that garble ReLUs of 11 and of 19 AND gates.
+    """Yields micro cases that garble ReLUs of 11 and of 19 AND gates, in half-gates and in three halves.
 
-    >>> [case.name for case in garble_cases(CaseSettings(count=32, threads=(1,)))]
-    ['garble ReLU, 11 ANDs', 'garble ReLU, 19 ANDs']
+    >>> [case.name for case in garble_cases(CaseSettings(count=32, threads=(1,)))][::3]
+    ['garble ReLU, 11 ANDs', 'garble ReLU, 19 ANDs, three halves']
     """
-    for name in ("ReLU, 11 ANDs", "ReLU, 19 ANDs"):
+    for name in _TIMED_RELUS:
         yield from gadget_cases(name, ("garble",), settings)
 
 
 def evaluate_cases(settings: CaseSettings) -> Iterator[Case]:
-    """Yields micro cases that evaluate ReLUs of 11 and of 19 AND gates.
+    """Yields micro cases that evaluate ReLUs of 11 and of 19 AND gates, in half-gates and in three halves.
 
-    >>> [case.name for case in evaluate_cases(CaseSettings(count=32, threads=(1,)))]
-    ['evaluate ReLU, 11 ANDs', 'evaluate ReLU, 19 ANDs']
+    >>> [case.name for case in evaluate_cases(CaseSettings(count=32, threads=(1,)))][::3]
+    ['evaluate ReLU, 11 ANDs', 'evaluate ReLU, 19 ANDs, three halves']
     """
-    for name in ("ReLU, 11 ANDs", "ReLU, 19 ANDs"):
+    for name in _TIMED_RELUS:
         yield from gadget_cases(name, ("evaluate",), settings)
 
 

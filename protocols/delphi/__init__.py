@@ -31,7 +31,16 @@ Security: static semi-honest adversary, two parties. The ideal functionality of 
 the knowledge that client and server gain. They learn nothing else.
 """
 
-from pi_bench.hybrid.modes import CONSTANTS, HE_PLAN, LABEL_CHUNK, OT, SIGN_DROP, WINDOW_MODES, ot_notes
+from pi_bench.hybrid.modes import (
+    CONSTANTS,
+    GARBLING,
+    HE_PLAN,
+    LABEL_CHUNK,
+    OT,
+    SIGN_DROP,
+    WINDOW_MODES,
+    garbling_notes,
+)
 from pi_bench.hybrid.ot_choice import settle_ot
 from pi_bench.hybrid.other_settings import hybrid_alternatives
 from pi_bench.hybrid.script import hybrid_script, predict_hybrid
@@ -52,8 +61,8 @@ PROTOCOL = ProtocolInfo(
     script=hybrid_script,
     alternatives=hybrid_alternatives,
     settle=settle_ot,
-    options=(LABEL_CHUNK, HE_PLAN, OT, SIGN_DROP),
+    options=(LABEL_CHUNK, GARBLING, HE_PLAN, OT, SIGN_DROP),
     constants=CONSTANTS,
-    notes=ot_notes,
+    notes=garbling_notes,
     default=True,
 )

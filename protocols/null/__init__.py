@@ -12,7 +12,16 @@ protocol that overlaps them can be faster than this.
 from dataclasses import replace
 
 from pi_bench.errors import UsageError
-from pi_bench.hybrid.modes import CONSTANTS, HE_PLAN, LABEL_CHUNK, OT, SIGN_DROP, WINDOW_MODES, window_law
+from pi_bench.hybrid.modes import (
+    CONSTANTS,
+    GARBLING,
+    HE_PLAN,
+    LABEL_CHUNK,
+    OT,
+    SIGN_DROP,
+    WINDOW_MODES,
+    window_law,
+)
 from pi_bench.hybrid.ot_choice import settle_ot
 from pi_bench.hybrid.script import hybrid_script, predict_hybrid
 from pi_bench.protocol import ProtocolInfo
@@ -47,7 +56,7 @@ PROTOCOL = ProtocolInfo(
     server=_HybridServer,
     predict=predict_hybrid,
     settle=settle_ot,
-    options=(LABEL_CHUNK, HE_PLAN, OT, SIGN_DROP),
+    options=(LABEL_CHUNK, GARBLING, HE_PLAN, OT, SIGN_DROP),
     constants=CONSTANTS,
 )
 

@@ -156,7 +156,9 @@ def test_private_answer_is_right(
     flags = ("--mode", mode, "--input", str(tmp_path / "x.npy"), "--output", str(tmp_path / "y"))
     result = measure(model_file, tmp_path, *flags, "--runs", "1")
     assert result["verification"]["passed"] and result["verification"]["mode"] == mode
-    assert result["options"] == {"label_chunk": 1, "he_plan": "compute", "ot": "softspoken"}
+    assert result["options"] == {
+        "label_chunk": 1, "garbling": "half-gates", "he_plan": "compute", "ot": "softspoken",
+    }  # fmt: skip
     if mode == "exact":
         assert result["verification"]["max_ulp_error"] == 0
     logits = np.load(tmp_path / "y")  # under exactly the name that was given
@@ -174,6 +176,23 @@ def test_label_chunks_trade_online_bytes_for_offline_bytes(model_file: Path, tmp
     stored = [result["storage_bytes"]["client"] for result in (plain, chunked)]
     assert sent[1] < 0.6 * sent[0]
     assert stored[1] > stored[0]
+
+
+def test_three_halves_save_a_quarter_of_the_tables(model_file: Path, tmp_path: Path) -> None:
+    """No other message changes: 7.625 bytes of each AND are saved, offline and in the client's storage."""
+    plain, halves = (
+        measure(model_file, tmp_path, "--mode", "exact", "--garbling", name, "--runs", "1")
+        for name in ("half-gates", "three-halves")
+    )
+    assert halves["verification"]["passed"] and halves["options"]["garbling"] == "three-halves"
+    assert any("three-halves is experimental" in note for note in halves["notes"])
+    assert not any("experimental" in note for note in plain["notes"])
+    assert halves["online"]["bytes"] == plain["online"]["bytes"]
+    assert halves["outputs"] == plain["outputs"]
+    saved = [result["offline"]["bytes"]["server_to_client"] for result in (plain, halves)]
+    stored = [result["storage_bytes"]["client"] for result in (plain, halves)]
+    assert saved[0] - saved[1] == stored[0] - stored[1]
+    assert (saved[0] - saved[1]) % (32 * 7.625) == 0 and saved[1] < saved[0]
 
 
 def test_a_dropped_sign_is_named_and_its_effect_counted(
@@ -251,6 +270,7 @@ def test_predicted_stands_beside_measured_and_bytes_are_the_same(delphi: Measure
     [
         ("--mode", "exact"),
         ("--label-chunk", "2"),
+        ("--garbling", "three-halves"),
         ("--link", "1Gbit,1ms"),
         ("--ahead", "3", "--he-plan", "bytes"),
     ],

@@ -23,8 +23,13 @@ Tweak = tuple[int, int, int, int, int]
 """Purpose, gadget, group, position, sub."""
 
 LANES = 32
+AND_OF_A, AND_OF_B, AND_OF_BOTH = 28, 29, 30
 AND_GARBLER, AND_EVALUATOR, SIGN, TOP_BIT, CARRY, CHUNK, TRUNCATE_TOP, ADDITIVE = 1, 2, 3, 4, 5, 6, 8, 9
 PRODUCT = 10
+GATE_PURPOSES = {
+    "half-gates": (AND_GARBLER, AND_EVALUATOR),
+    "three-halves": (AND_OF_A, AND_OF_B, AND_OF_BOTH),
+}
 FERRET_TREE = 27
 GARBLER_LABEL, GARBLER_BIT, CHUNK_KEY, CHUNK_MASK = 16, 17, 18, 19
 
@@ -49,8 +54,8 @@ def hashed(spec: GadgetSpec, outputs: list[int], number: int, groups: range) -> 
     parts = -(-LANES * (2**spec.label_chunk - 1) // 256)
     for group in groups:
         for gate in range(spec.gate_count):
-            yield AND_GARBLER, number, group, gate, 0
-            yield AND_EVALUATOR, number, group, gate, 0
+            for purpose in GATE_PURPOSES[spec.garbling]:
+                yield purpose, number, group, gate, 0
         for first, width in chunks(spec):
             if width > 1:
                 for gate in range(first, first + width):

@@ -65,7 +65,9 @@ int main() {
     for (const auto kind : {GadgetKind::kRelu, GadgetKind::kTruncate}) {
       for (const bool exact : {false, true}) {
         for (const int chunk : {1, 2, 3, 4}) {
-          run(isa, {kind, 12, 23, exact, exact ? 2048u : 4095u, 0, chunk});
+          for (const auto garbling : {pi::Garbling::kHalfGates, pi::Garbling::kThreeHalves}) {
+            run(isa, {kind, 12, 23, exact, exact ? 2048u : 4095u, 0, chunk, garbling});
+          }
         }
       }
     }

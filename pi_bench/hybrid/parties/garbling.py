@@ -9,10 +9,10 @@
       tau (words); OT extension, choices: bits of v  ---->
                 <---  garbled tables, wrap words
 
-Sources: half gates (Zahur, Rosulek, Evans, EUROCRYPT 2015); SoftSpoken OT (Roy, CRYPTO 2022); the gadgets:
-docs/threat-model.md. The order is forced for each gadget: v comes from the products, the labels of v come
-from the OTs, and the tables come from the labels. delta, both hash seeds and the label seed are fresh for
-every inference, so its material is self-contained.
+Sources: half gates (Zahur, Rosulek, Evans, EUROCRYPT 2015) or three halves (Rosulek, Roy, CRYPTO 2021);
+SoftSpoken OT (Roy, CRYPTO 2022); the gadgets: docs/threat-model.md. The order is forced for each gadget: v
+comes from the products, the labels of v come from the OTs, and the tables come from the labels. delta, both
+hash seeds and the label seed are fresh for every inference, so its material is self-contained.
 """
 
 from __future__ import annotations

@@ -22,8 +22,11 @@ TRUNCATE = GadgetSpec("truncate", 6, 31, False, 63)
 TRUNCATE_EXACT = GadgetSpec("truncate", 6, 31, True, 32)
 RELU_CHUNKS = GadgetSpec("relu", 4, 9, False, 15, 3)
 TRUNCATE_CHUNKS = GadgetSpec("truncate", 6, 31, True, 32, 4)
-ALL = [RELU, RELU_EXACT, TRUNCATE, TRUNCATE_EXACT, RELU_CHUNKS, TRUNCATE_CHUNKS]
+HALF_GATES = [RELU, RELU_EXACT, TRUNCATE, TRUNCATE_EXACT, RELU_CHUNKS, TRUNCATE_CHUNKS]
+THREE_HALVES = [replace(spec, garbling="three-halves") for spec in (RELU, TRUNCATE_EXACT, RELU_CHUNKS)]
+ALL = HALF_GATES + THREE_HALVES
 KINDS = ["relu", "relu exact", "truncate", "truncate exact", "relu chunks", "truncate chunks"]
+KINDS += [f"{kind}, three halves" for kind in ("relu", "truncate exact", "relu chunks")]
 
 
 def balanced(bits: np.ndarray) -> bool:
@@ -47,8 +50,19 @@ def test_what_is_sent_is_balanced_for_fixed_shares(run_gadget, isa, spec, x) -> 
     correction_words = (3 + 2 * spec.exact) if spec.kind == "relu" else (1 + spec.exact)
     rows = spec.garbled_group_bytes - 128 * correction_words
     sent = run.garbled_sent.reshape(groups, -1)
-    tables = sent[:, :rows].reshape(groups, rows // 512, 32, 16).swapaxes(1, 2)
-    assert balanced(bits(tables.copy()).reshape(32 * groups, -1))
+    if spec.garbling == "three-halves":
+        begin, control = 768 * spec.gate_count, 12 * spec.gate_count
+        halves = sent[:, :begin].reshape(groups, -1, 96, 8)  # pairs of 32 lanes, then halves of 32 lanes
+        assert balanced(bits(halves[:, :, :64].copy()).reshape(groups * spec.gate_count * 32, -1))
+        assert balanced(bits(halves[:, :, 64:].copy()).reshape(groups * spec.gate_count * 32, -1))
+        packed = np.ascontiguousarray(sent[:, rows - control : rows])
+        lanes = bits(packed).reshape(groups, -1, 32).swapaxes(1, 2)
+        assert balanced(lanes.reshape(32 * groups, -1))
+        tables = sent[:, begin : rows - control]
+    else:
+        tables = sent[:, :rows]
+    tables = tables.reshape(groups, tables.shape[1] // 512, 32, 16).swapaxes(1, 2)
+    assert balanced(bits(tables.copy()).reshape(32 * groups, tables.shape[2] * 128))
     words = np.ascontiguousarray(sent[:, rows:]).view(np.uint32).reshape(groups, -1, 32).swapaxes(1, 2)
     assert balanced(bits(words.copy()).reshape(32 * groups, -1))
 
@@ -131,6 +145,10 @@ def test_sizes() -> None:
     truncate = GadgetSpec("truncate", 12, 23, False, 4095)
     assert (truncate.label_ots, truncate.online_group_bytes) == (1, 4)
     assert GadgetSpec("truncate", 12, 23, True, 2048).label_ots == 13
+    halves = GadgetSpec("relu", 12, 23, False, 4095, garbling="three-halves")
+    assert halves.garbled_group_bytes == 32 * (11 * 24 + 3 * 4) + 11 * 3 * 4
+    assert (halves.online_group_bytes, halves.state_group_bytes) == (
+        spec.online_group_bytes, spec.state_group_bytes)  # fmt: skip
     assert [spec.uses_select for spec in ALL[:4]] == [True, True, False, False]
     assert [group_count(n) for n in (0, 1, 32, 33)] == [0, 1, 1, 2]
 
@@ -162,6 +180,7 @@ def test_sizes_of_chunks(chunk, keys_online, chunked_bits, unlock_blocks) -> Non
         ("relu", 4, 32, True, 0),
         ("truncate", 31, 31, False, 0),
         ("maxpool", 4, 9, False, 0),
+        ("relu", 4, 9, False, 0, 1, 0, "four-halves"),
     ],
 )
 def test_impossible_gadgets_are_refused(numbers) -> None:

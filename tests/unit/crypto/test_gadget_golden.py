@@ -14,11 +14,14 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from pi_bench.crypto import gadget as gadgets
 from pi_bench.crypto.gadget import GadgetSpec
+from tests.unit.crypto.three_halves import Garbled, Label, added, evaluate_and, garble_and
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors" / "gadget.json").read_text())
 RING = 2**32
 AND_GARBLER, AND_EVALUATOR, SIGN, TOP_BIT, CARRY, TRUNCATE_TOP_BIT = 1, 2, 3, 4, 5, 8
 CHUNK = 6
+AND_OF = (28, 29, 30)
+"""Purposes of the hashes of three halves: of A, of B and of their XOR."""
 GARBLER_LABEL, CHUNK_KEY, CHUNK_MASK = 16, 18, 19
 
 
@@ -45,10 +48,15 @@ class SlowEvaluator:
         else:
             self.gates = self.f if spec.exact else 0
         self.widths = chunk_widths(self.gates, spec.label_chunk)
-        rows = 2 * self.gates * 512
-        self.tables = run.garbled_sent[:rows].reshape(self.gates, 2, 32, 16)[:, :, lane]
+        halves = spec.garbling == "three-halves"
+        rows = (768 if halves else 1024) * self.gates
+        self.tables = run.garbled_sent[:rows].reshape(self.gates, 768 if halves else 1024)
         ends = rows + 512 * sum(width * (2**width - 1) for width in self.widths if width > 1)
         self.unlock_rows = run.garbled_sent[rows:ends].reshape(-1, 32, 16)[:, lane]
+        begin, ends = ends, ends + 12 * halves * self.gates
+        self.control = (
+            run.garbled_sent[begin:ends].view(np.uint32).reshape(self.gates, 3 * halves) >> lane & 1
+        )
         self.corrections = run.garbled_sent[ends:].view(np.uint32).reshape(-1, 32)[:, lane]
         ends = 512 * len(self.widths)
         self.received = run.message[:ends].reshape(-1, 32, 16)[:, lane]
@@ -63,6 +71,17 @@ class SlowEvaluator:
         high, low = label >> 64, label & (2**64 - 1)
         permuted = (high ^ low) << 64 | high
         return aes(self.seed ^ tweak(purpose, *self.at, position, sub), permuted) ^ permuted
+
+    def hash_of_halves(self, gate: int):
+        """The three hashes of a gate: halves and control bits of AES and the label, its words rotated."""
+
+        def hashed(number: int, label: Label) -> tuple[int, int]:
+            x = joined(label)
+            key = self.seed ^ tweak(AND_OF[number], *self.at, gate)
+            out = aes(key, x) ^ (x << 32 | x >> 96) & 2**128 - 1
+            return out >> 64, out & 1
+
+        return hashed
 
     def garbler_labels(self) -> list[int]:
         """The active labels of the bits of u: as received, or unlocked chunk by chunk."""
@@ -91,9 +110,17 @@ class SlowEvaluator:
                 kept = carry
             a = self.labels[gate] ^ carry
             b = number(self.own[gate]) ^ carry
-            carry ^= self.hash(a, AND_GARBLER, gate) ^ (a & 1) * number(self.tables[gate, 0])
-            carry ^= self.hash(b, AND_EVALUATOR, gate) ^ (b & 1) * (number(self.tables[gate, 1]) ^ a)
+            carry ^= self.conjunction(gate, a, b)
         return carry, carry if self.gates == self.f else kept
+
+    def conjunction(self, gate: int, a: int, b: int) -> int:
+        table = self.tables[gate]
+        if self.spec.garbling == "three-halves":
+            return joined(evaluate_and(split(a), split(b), table_of(table, self.control[gate], self.lane),
+                                       self.hash_of_halves(gate)))  # fmt: skip
+        rows = table.reshape(2, 32, 16)[:, self.lane]
+        out = self.hash(a, AND_GARBLER, gate) ^ (a & 1) * number(rows[0])
+        return out ^ self.hash(b, AND_EVALUATOR, gate) ^ (b & 1) * (number(rows[1]) ^ a)
 
     def answer(self) -> int:
         relu = self.spec.kind == "relu"
@@ -130,6 +157,20 @@ class SlowEvaluator:
         return total
 
 
+def split(label: int) -> Label:
+    return label & 2**64 - 1, label >> 64
+
+
+def joined(label: Label) -> int:
+    return label[0] | label[1] << 64
+
+
+def table_of(table: np.ndarray, control: np.ndarray, lane: int) -> Garbled:
+    """The table of one lane: its pair (G0, G1), its G2 from the next row, and its control bits."""
+    pair = split(number(table[:512].reshape(32, 16)[lane]))
+    return Garbled((*pair, number(table[512:].reshape(32, 8)[lane])), tuple(int(bit) for bit in control))
+
+
 def chunk_widths(gates: int, chunk: int) -> list[int]:
     return [min(chunk, gates - first) for first in range(0, gates, chunk)]
 
@@ -159,6 +200,25 @@ def test_slow_evaluator_reaches_the_kernels_answers(run_gadget, case, isa) -> No
     run = run_of_case(run_gadget, case, isa)
     slow = [SlowEvaluator(run, lane, 0xABCDEF, 5).answer() for lane in range(32)]
     np.testing.assert_array_equal(run.z, np.array(slow, np.uint32))
+
+
+@pytest.mark.parametrize("case", [case for case in VECTORS["cases"] if "three" in case["name"]],
+                         ids=lambda case: case["name"])  # fmt: skip
+def test_slow_garbler_makes_the_kernels_tables_of_three_halves(run_gadget, case, isa) -> None:
+    """Every gate of some lanes, from both labels for 0 and delta by its eight linear equations."""
+    run = run_of_case(run_gadget, case, isa)
+    delta = split(number(run.delta))
+    for lane in (0, 6, 13, 31):
+        slow = SlowEvaluator(run, lane, 0xABCDEF, 5)
+        u = int(run.u[lane]) + run.spec.offset + (1 << 30 if run.spec.kind == "truncate" else 0)
+        carry = (0, 0)
+        for gate in range(slow.gates):
+            bit = u >> gate + (0 if run.spec.exact else run.spec.truncate_bits + run.spec.sign_drop) & 1
+            zero = split(slow.labels[gate] ^ bit * number(run.delta))
+            a, b = added(zero, carry), added(split(number(run.zero_labels[0, gate, lane])), carry)
+            result, table = garble_and(a, b, delta, slow.hash_of_halves(gate))
+            assert table == table_of(slow.tables[gate], slow.control[gate], lane)
+            carry = added(carry, result)
 
 
 @pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["name"])

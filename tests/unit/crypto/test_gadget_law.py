@@ -5,13 +5,14 @@ evaluator's share; exact ReLUs for every value of the ring.
 """
 
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pi_bench.crypto.gadget import GadgetSpec
+from pi_bench.crypto.gadget_spec import GARBLINGS, GadgetSpec
 
 GROUPS = 8
 COUNT = 32 * GROUPS
@@ -123,7 +124,11 @@ DROPPED = [
 ]
 
 
-@pytest.mark.parametrize("spec", CASES + CHUNKED + DROPPED, ids=str)
+# All three lists in part: the adder is the same, and each length of it occurs.
+THREE_HALVES = [replace(spec, garbling="three-halves") for spec in CASES[::2] + CHUNKED[::4] + DROPPED[::5]]
+
+
+@pytest.mark.parametrize("spec", CASES + CHUNKED + DROPPED + THREE_HALVES, ids=str)
 def test_law(run_gadget, isa, spec) -> None:
     x, u, v = shares_of(spec, np.random.default_rng(zlib.crc32(str(spec).encode())))
     run = run_gadget(spec, u, v, isa=isa)
@@ -143,7 +148,14 @@ def test_law_for_any_window(run_gadget, data) -> None:
     exact = data.draw(st.booleans())
     most = 0 if exact or kind == "truncate" else top - f
     spec = GadgetSpec(
-        kind, f, top, exact, offset, data.draw(st.integers(1, 4)), data.draw(st.integers(0, most))
+        kind,
+        f,
+        top,
+        exact,
+        offset,
+        data.draw(st.integers(1, 4)),
+        data.draw(st.integers(0, most)),
+        data.draw(st.sampled_from(GARBLINGS)),
     )
     x, u, v = shares_of(spec, np.random.default_rng(data.draw(st.integers(0, 2**32))))
     law = relu_law if kind == "relu" else truncate_law
@@ -166,8 +178,9 @@ def test_windowed_is_within_one_unit_and_really_windowed(run_gadget, isa) -> Non
 @pytest.mark.parametrize("kind", ["relu", "truncate"])
 @pytest.mark.parametrize("exact", [False, True])
 @pytest.mark.parametrize("chunk", [1, 3, 4])
-def test_slices_threads_and_paths_give_the_same_bytes(run_gadget, kind, exact, chunk) -> None:
-    spec = spec_of(kind, 6, 12, exact, None, chunk)
+@pytest.mark.parametrize("garbling", GARBLINGS)
+def test_slices_threads_and_paths_give_the_same_bytes(run_gadget, kind, exact, chunk, garbling) -> None:
+    spec = replace(spec_of(kind, 6, 12, exact, None, chunk), garbling=garbling)
     rng = np.random.default_rng(2)
     u, v = rng.integers(0, 2**32, (2, 32 * 2100), np.uint32)
     whole = run_gadget(spec, u, v, isa="aesni")  # long enough for every step to use both threads

@@ -28,7 +28,8 @@ def test_timed_cases_show_exactly_the_declared_units(primitive: Primitive) -> No
 def test_scripts_count_units_that_are_declared() -> None:
     """A unit that no primitive declares would never be measured."""
     chunked = ProtocolOptions("windowed", values={"label_chunk": 3})
-    for options in (ProtocolOptions("windowed"), ProtocolOptions("exact"), chunked):
+    halves = ProtocolOptions("windowed", values={"garbling": "three-halves"})
+    for options in (ProtocolOptions("windowed"), ProtocolOptions("exact"), chunked, halves):
         script = hybrid_script(term_program()[0], options)
         for phase in (script.offline, script.online):
             for role in phase.roles.values():
