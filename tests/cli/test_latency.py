@@ -203,7 +203,8 @@ def test_a_dropped_sign_is_named_and_its_effect_counted(
     assert result["verification"]["passed"]
     assert (result["mode"], result["options"]["sign_drop"]) == ("truncated-sign", 4)
     text = capsys.readouterr().out
-    assert "mode truncated-sign, label chunk 1, he plan compute, ot softspoken, sign drop 4" in text
+    options = "label chunk 1, garbling half-gates, he plan compute, ot softspoken, sign drop 4"
+    assert f"mode truncated-sign, {options}" in text
     assert f"{result['verification']['zeroed_count']:,} values became 0" in text
 
 

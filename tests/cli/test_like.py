@@ -40,7 +40,7 @@ SAMPLES = {
 }
 """Another value than the default for every option that changes a measurement; None for a flag alone."""
 
-PLANS = {"protocol_he_plan": "bytes", "protocol_ot": "ferret"}
+PLANS = {"protocol_he_plan": "bytes", "protocol_ot": "ferret", "protocol_garbling": "three-halves"}
 """Values of the options of protocols that are no numbers."""
 
 GIVEN_ANEW = {"input", "costs", "measure_costs", "expect_digest"} | {
