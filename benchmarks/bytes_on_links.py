@@ -9,15 +9,14 @@ network, link and choice. `--protocol`, `--link` and `--network` choose a part o
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pi_bench
+from benchmarks.kept_latency import kept_latency
 from benchmarks.markdown import table
+from pi_bench.hybrid.parts import GARBLING, HE, OT, TABLES
 from pi_bench.models.published.tables import load_table
 
 CHOICES = {
@@ -31,30 +30,15 @@ LARGE = ("vgg16-cifar100-276480", "mobilenetv1-cifar100-411648", "resnet50-image
 NOT_RUN = {("resnet50-imagenet-9608704", "wan")}
 """ResNet50 would take ten minutes per inference there."""
 
-PARTS = {"products": "he", "OTs": "ot", "tables": ("garbling", "tables")}
+PARTS = {"products": (HE,), "OTs": (OT,), "tables": (GARBLING, TABLES)}
 
 
 def measured(folder: Path, recipe: str, protocol: str, link: str, choice: str) -> dict[str, Any]:
     """Returns the record of one cell, from the folder or measured now."""
-    path = folder / f"{recipe}.{protocol}.{link}.{choice.replace(', ', '-')}.json"
-    if not path.exists():
-        model = folder / f"{recipe}.pt"
-        if not model.exists():
-            _run("export", "--recipe", recipe, "-o", str(model))
-        runs, warmup = RUNS[link]
-        words = [*CHOICES[choice], *(() if link == "loopback" else ("--link", link))]
-        words += ["--runs", runs, "--warmup", warmup, "--no-history", "--json", str(path)]
-        _run("latency", str(model), "--protocol", protocol, *words)
-    return dict(json.loads(path.read_text()))
-
-
-def _run(*words: str) -> None:
-    print(" ".join(words), file=sys.stderr, flush=True)
-    subprocess.run(
-        [sys.executable, "-m", "pi_bench", *words],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+    runs, warmup = RUNS[link]
+    words = ["--protocol", protocol, *CHOICES[choice], "--runs", runs, "--warmup", warmup]
+    return kept_latency(
+        folder, f"{recipe}.{protocol}.{link}.{choice.replace(', ', '-')}", recipe, link, words
     )
 
 
@@ -62,7 +46,7 @@ def cells(recipe: str, link: str, choice: str, record: dict[str, Any]) -> tuple[
     """Returns one line of the table: bytes up and down together, and both times in seconds."""
     offline, online = record["offline"], record["online"]
     sizes = {name: sum(part["bytes"].values()) for name, part in offline["parts"].items()}
-    parts = [sum(sizes.get(name, 0) for name in _names(part)) for part in PARTS.values()]
+    parts = [sum(sizes.get(name, 0) for name in names) for names in PARTS.values()]
     prepared, moved = sum(offline["bytes"].values()), sum(online["bytes"].values())
     return (
         *(recipe, link, choice),
@@ -71,10 +55,6 @@ def cells(recipe: str, link: str, choice: str, record: dict[str, Any]) -> tuple[
         f"{online['latency_s']['median']:.3f} s",
         "yes" if record["verification"]["passed"] else "NO",
     )
-
-
-def _names(part: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (part,) if isinstance(part, str) else part
 
 
 HEADER = (

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pi_bench
+from benchmarks.kept_latency import kept_latency
 from benchmarks.markdown import table
 
 LARGE = {
@@ -98,19 +99,9 @@ def table_4(folder: Path) -> Iterator[tuple[Row, dict[str, Any]]]:
 
 def measured(row: Row, folder: Path) -> dict[str, Any]:
     """Returns the record of a row, from the folder or measured now."""
-    path = folder / f"{row.name}.json"
-    if path.exists():
-        return dict(json.loads(path.read_text()))
-    model = folder / f"{row.recipe}.pt"
-    if not model.exists():
-        command = [sys.executable, "-m", "pi_bench", "export", "--recipe", row.recipe, "-o", str(model)]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    words = ["latency", str(model), "--protocol", row.protocol, "--runs", str(row.runs)]
-    words += [] if row.link == "loopback" else ["--link", row.link]
+    words = ["--protocol", row.protocol, "--runs", str(row.runs), "--warmup", "1" if row.runs > 2 else "0"]
     words += [f"--fuse=online:{row.link}"] if row.fused else []
-    words += ["--warmup", "1" if row.runs > 2 else "0", "--no-history", "--json", str(path)]
-    subprocess.run([sys.executable, "-m", "pi_bench", *words], check=True, stdout=subprocess.DEVNULL)
-    return dict(json.loads(path.read_text()))
+    return kept_latency(folder, row.name, row.recipe, row.link, words)
 
 
 def cells(row: Row, record: dict[str, Any]) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ _WITH_TORCH = (
     *("torch._dynamo", "torch.export._trace", "torch.fx.experimental.symbolic_shapes"),
 )
 _OF_TORCH = ("export", "train", "reduce")
-"""The commands of pi-bench that always import torch. `reduce` has subcommands that do not; they are quick."""
+"""The commands of pi-bench whose work imports torch."""
 
 PREPARED = {
     "pi_bench": _COMMANDS,

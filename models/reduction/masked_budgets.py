@@ -111,7 +111,7 @@ def finetuned(
     teacher: Path,
     prepared: Mapping[int, JobOutcome] | None = None,
 ) -> list[Candidate]:
-    """Finetunes the network of each budget with frozen masks, from what a job has left in its folder.
+    """Finetunes the network of each budget with frozen masks, from the weights in its folder.
 
     Args:
         prepared: the outcomes of `prepared_per_budget`. A network whose preparation diverged is not

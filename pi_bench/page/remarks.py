@@ -119,7 +119,7 @@ def caution_addresses(runs: Sequence[LabeledRun]) -> dict[int, str]:
 
 
 def _code_words(code: str, phases_of: Mapping[int, tuple[str, ...]], run_count: int) -> str:
-    """Says what a code means, how many of several runs have it, and which phases it concerns, if not all."""
+    """Returns the meaning of a code, with the number of its runs and with its phases, unless it has all."""
     count = [counted(len(phases_of), "result")] if run_count > 1 else []
     named = list(dict.fromkeys(phase for phases in phases_of.values() for phase in phases))
     phases = named if all(phases_of.values()) else []
