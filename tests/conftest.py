@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import os
 import re
 import signal
 import sys
@@ -37,9 +38,13 @@ from tests.forked_starts import ForkedStarts, forked_starts
 
 gc.disable()  # until pytest_collection_finish: nothing that imports make becomes garbage
 
-
-settings.register_profile("any speed", suppress_health_check=[HealthCheck.too_slow], deadline=None)
-settings.load_profile("any speed")  # a law does not fail because other programs use the machine
+settings.register_profile(
+    "same verdict twice",
+    derandomize="PI_BENCH_FUZZ" not in os.environ,  # `make fuzz` draws new examples
+    suppress_health_check=[HealthCheck.too_slow],  # a law does not fail because other programs use the machine
+    deadline=None,
+)
+settings.load_profile("same verdict twice")
 
 
 def pytest_configure() -> None:

@@ -61,8 +61,12 @@ def choose_exponents(sharing: Sharing, samples: np.ndarray, input_exponents: np.
 
 
 def _unread(sharing: Sharing, weighted: list[WeightedLayer], folded: list[FoldedLayer]) -> np.ndarray:
-    """Lists the groups that reach no layer, such as channels that a slice leaves out; they may vanish."""
-    read = [layer.groups for layer in weighted] + [affine.inputs for affine in folded]
+    """Lists the groups that reach no layer, such as channels that a slice leaves out; they may vanish.
+
+    A channel with ReLUs of a folded polynomial has the group of its input: it passes a value on and is no reader.
+    """
+    read = [layer.groups for layer in weighted]
+    read += [affine.inputs[affine.inputs != affine.outputs] for affine in folded]
     return np.setdiff1d(np.arange(sharing.count), np.concatenate([sharing.public, *read]))
 
 

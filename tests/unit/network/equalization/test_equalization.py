@@ -325,6 +325,20 @@ def test_channels_that_no_layer_reads_take_no_levels() -> None:
     assert integer_error(equalized) < 0.015
 
 
+def test_a_channel_of_relus_in_a_folded_polynomial_takes_no_levels_unless_a_layer_reads_it() -> None:
+    """A law drew it: the polynomial is part of the layer before, and its ReLUs pass the factor on."""
+    b = Network()
+    b.parameters["b.table"] = np.float32([[0.1, 0.5, 0.2]] * 4)
+    b.parameters["a.weight"][0] *= 1000
+    b.add(PolynomialNode, "b", "a", "b.table", "relu")  # channel 0 has ReLUs
+    b.add(SliceNode, "v", "b", 1, shape=(3, 4, 4))
+    graph = b.graph()
+    equalized = equalize(graph, samples())
+    np.testing.assert_array_equal(outputs(equalized, samples()), outputs(graph, samples()))
+    assert integer_error(graph) > 0.1
+    assert integer_error(equalized) < 0.015
+
+
 def test_dead_channels_and_ends_of_float32_leave_finite_parameters() -> None:
     b = Network()
     depthwise(b)
