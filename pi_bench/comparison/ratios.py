@@ -8,7 +8,9 @@ of the rounds' ratios are taken as independent, and Student's t gives the interv
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from statistics import median
 from typing import Literal
 
 import numpy as np
@@ -88,9 +90,8 @@ def narrow(times: Sequence[np.ndarray], base_times: Sequence[np.ndarray]) -> boo
 
 
 def _logs(times: Sequence[np.ndarray], base_times: Sequence[np.ndarray]) -> np.ndarray:
-    return np.array(
-        [np.log(np.median(mine) / np.median(other)) for mine, other in zip(times, base_times, strict=False)]
-    )
+    pairs = zip(times, base_times, strict=False)
+    return np.log([median(mine.tolist()) / median(other.tolist()) for mine, other in pairs])
 
 
 def verdict_of(interval: tuple[float, float] | None) -> Verdict:
@@ -127,12 +128,12 @@ def _sessions(side: Side, phase: Literal["online", "offline"], relative: bool) -
 
 
 def _of_rounds(logs: np.ndarray) -> tuple[float, float]:
-    from scipy.stats import ttest_1samp
+    """Returns the interval of Student's t. The quantile alone is scipy's: its test takes 30 times as long."""
+    from scipy.special import stdtrit
 
-    if np.ptp(logs) == 0:
-        return float(np.exp(logs[0])), float(np.exp(logs[0]))
-    interval = ttest_1samp(logs, 0.0).confidence_interval(CONFIDENCE)
-    return float(np.exp(interval.low)), float(np.exp(interval.high))
+    quantile = float(stdtrit(len(logs) - 1, (1 + CONFIDENCE) / 2))
+    mean, reach = float(logs.mean()), quantile * float(logs.std(ddof=1)) / math.sqrt(len(logs))
+    return math.exp(mean - reach), math.exp(mean + reach)
 
 
 def _of_runs(mine: np.ndarray, other: np.ndarray) -> tuple[float, float]:

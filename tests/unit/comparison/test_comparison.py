@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from msgspec.structs import replace
+from scipy import stats
 
 from pi_bench.comparison import build_comparison, ratio_of
 from pi_bench.comparison.ratios import narrow, verdict_of
@@ -84,6 +85,16 @@ def test_rounds_that_are_added_until_the_interval_is_narrow_keep_the_confidence(
     slowed = [until_narrow(generator, 1.1, 0.08) for _ in range(100)]
     assert [verdict for verdict, _ in slowed].count("slower") >= 90
     assert all(rounds == 10 for _, rounds in (until_narrow(generator, 1.0, 0.02) for _ in range(20)))
+
+
+@pytest.mark.parametrize("rounds", [4, 10, 30])
+def test_scipy_gives_the_same_interval_of_the_rounds(rounds: int) -> None:
+    generator = np.random.default_rng(rounds)
+    times, base_times = drawn(generator, 1.1, rounds), drawn(generator, rounds=rounds)
+    logs = [np.log(np.median(a) / np.median(b)) for a, b in zip(times, base_times, strict=True)]
+    expected = stats.ttest_1samp(logs, 0.0).confidence_interval(0.99)
+    found = ratio_of(side("b", times), side("a", base_times), "online")
+    assert found.interval == pytest.approx((np.exp(expected.low), np.exp(expected.high)), rel=1e-12)
 
 
 def test_runs_of_one_session_do_not_count_as_rounds() -> None:
