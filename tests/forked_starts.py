@@ -50,9 +50,10 @@ _COMMANDS = (
 _WITH_TORCH = (
     *_COMMANDS,
     *(f"pi_bench.cli.{name}" for name in ("export", "recipes", "reduce", "train", "training_options")),
-    *("pi_bench.models.merging", "pi_bench.models.recipe_export", "pi_bench.models.reduction.worker"),
-    *("pi_bench.models.training.train_recipe", "pi_bench.network.equalization"),
-    *("pi_bench.network.interchange.onnx_file", "pi_bench.network.interchange.pt2"),
+    *("pi_bench.models.merging", "pi_bench.models.recipe_export", "pi_bench.models.reduction.search_job"),
+    *("pi_bench.models.reduction.worker", "pi_bench.models.training.train_recipe"),
+    *("pi_bench.network.equalization", "pi_bench.network.interchange.onnx_file"),
+    *("pi_bench.network.interchange.pt2", "pi_bench.network.interchange.source"),
     *("pi_bench.network.lowering.tracing", "pi_bench.report.export"),
     *("torch._dynamo", "torch.export._trace", "torch.fx.experimental.symbolic_shapes"),
 )
@@ -68,7 +69,7 @@ PREPARED = {
         *("pi_bench.python_interface", "pi_bench.pytest_plugin"),
         *("pytest", "pytest_benchmark.plugin", "xdist.plugin", "_hypothesis_pytestplugin", "unittest.mock"),
     ),
-    "pi_bench.models.reduction.worker": ("pi_bench.models.reduction.worker",),
+    "pi_bench.models.reduction.worker": _WITH_TORCH,
 }
 """The modules that are started as forks, with those that are imported before."""
 
@@ -78,6 +79,9 @@ _START_OTHERS = ("latency", "serve", "compare", "sweep", "accuracy", "costs", "m
 _OF_THREADS = ("OMP_", "OPENBLAS_", "MKL_")
 """Variables that numpy's libraries read at the start. A party that is forked inside of a fork keeps its
 command's number of threads there. Parties compute in native code, and a message gives them its number."""
+
+_ONE_THREAD = {f"{prefix}NUM_THREADS": "1" for prefix in _OF_THREADS}
+"""The variables of the one server of modules that import torch. Trainings give torch its number of threads."""
 
 _READ_AT_START = ("PYTHON", "LANG", "LC_", "LD_", "GLIBC_", "MALLOC_", "PI_BENCH_ISA", *_OF_THREADS)
 _PR_SET_CHILD_SUBREAPER = 36
@@ -194,6 +198,8 @@ class ForkedStarts:
             others = _variables(environment, *set(_READ_AT_START).difference(_OF_THREADS))
             fits = set(modules) <= set(self._only.modules) and others == self._others
             return self._only if fits else None
+        if modules is _WITH_TORCH:
+            environment = environment | _ONE_THREAD
         key = (modules, tuple(sorted(_variables(environment, *_READ_AT_START).items())))
         if key not in self.servers:
             self.servers[key] = ForkServer.started(modules, environment)

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -20,8 +19,9 @@ from pi_bench.models.reduction.engine import run_jobs
 from pi_bench.models.reduction.engine_local import LocalEngine
 from pi_bench.models.reduction.engine_ray import RayEngine
 from pi_bench.models.reduction.training_job import training_job
+from tests.waiting import eventually
 
-from .conftest import InlineEngine, weights_of
+from .conftest import RECIPE, InlineEngine, weights_of
 
 EPOCHS = 3
 
@@ -119,31 +119,20 @@ def test_leaving_ends_the_processes(job):
     assert ends == ["the search was ended"]
 
 
-SEARCH = """
-import sys
-from pathlib import Path
-from pi_bench.models.reduction.engine_local import LocalEngine
-from pi_bench.models.reduction.job import Job
-
-with LocalEngine(1, threads=1) as engine:
-    list(engine.run([Job(**eval(sys.argv[1]))], lambda *_: print("begun", flush=True)))
-"""
-
-
-def test_no_process_outlives_a_killed_search(job):
-    endless = dataclasses.replace(
-        job, arguments={**job.arguments, "settings": {**job.arguments["settings"], "epochs": 100_000}}
-    )
-    command = [sys.executable, "-c", SEARCH, repr(dataclasses.asdict(endless))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as search:
-        assert search.stdout.readline() == "begun\n"
-        worker = int((Path(job.folder) / ".lock").read_text())
-        os.kill(worker, 0)
-        search.kill()
-        deadline = time.monotonic() + 30
-        while alive(worker):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+def test_no_process_outlives_a_killed_search(tmp_path):
+    (tmp_path / "small.toml").write_text(RECIPE)
+    words = ("--network", tmp_path / "small.toml", "-o", tmp_path / "out", "--data", "digits", "--jobs", 1)
+    endless = ("--epochs", 100_000, "--device", "cpu", "--threads", 1, "--no-latency")
+    command = [sys.executable, "-m", "pi_bench", "reduce", "deepreduce", *map(str, (*words, *endless))]
+    teacher = tmp_path / "out" / "teacher"
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as search:
+        try:
+            assert eventually((teacher / "log.csv").exists)
+            worker = int((teacher / ".lock").read_text())
+            assert alive(worker) and worker != search.pid
+        finally:
+            search.kill()
+    assert eventually(lambda: not alive(worker))
 
 
 def alive(process):
