@@ -32,6 +32,7 @@ from collections.abc import Callable
 from math import comb, lgamma, log, log2
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from pi_bench.crypto.ferret_plan import ROW_ONES, FerretParameters
 
@@ -62,13 +63,21 @@ def peeled_subsystem(parameters: FerretParameters, trees: int, seed: int) -> tup
     secrets, step = parameters.secrets, parameters.secrets // 256
     generator = np.random.default_rng(seed)
     rows = generator.integers(0, secrets, (trees << parameters.levels, ROW_ONES), dtype=np.uint32)
-    kept = np.ones(secrets, bool)
-    while len(rows) >= kept.sum():
-        found = len(rows), int(kept.sum())
-        counts = np.bincount(rows.ravel(), minlength=secrets)
-        order = np.argsort(np.where(kept, counts, len(rows) * ROW_ONES), kind="stable")
-        kept[order[:step]] = False
-        rows = rows[kept[rows].all(axis=1)]
+    places, starts = rows.view(np.int32).ravel(), np.arange(0, rows.size + 1, ROW_ONES, dtype=np.int32)
+    by_secret = csr_array((np.ones(rows.size, np.int8), places, starts), (len(rows), secrets)).tocsc()
+    counts = np.diff(by_secret.indptr)
+    kept, live = np.ones(secrets, bool), np.ones(len(rows), bool)
+    left = len(rows)
+    while left >= kept.sum():
+        found = left, int(kept.sum())
+        removed = np.argsort(np.where(kept, counts, rows.size), kind="stable")[:step]
+        kept[removed] = False
+        occurrences = [by_secret.indices[slice(*by_secret.indptr[i : i + 2])] for i in removed]
+        gone = np.unique(np.concatenate(occurrences))
+        gone = gone[live[gone]]
+        live[gone] = False
+        counts -= np.bincount(rows[gone].ravel(), minlength=secrets)
+        left -= len(gone)
     return found
 
 

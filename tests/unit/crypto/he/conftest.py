@@ -1,5 +1,6 @@
 """An oracle in Python integers: the ring, the convolution; and one key pair per path."""
 
+import decimal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -17,16 +18,19 @@ Product = Callable[[list[int], list[int], int], list[int]]
 @pytest.fixture(scope="session")
 def negacyclic_product() -> Product:
     """product(x, y, modulus): x * y in Z_modulus[X] / (X^N + 1) by multiplications of large integers
-    with one slot per coefficient. x is not negative, y is signed."""
+    with one slot per coefficient. x is not negative, y is signed.
+
+    The integers are decimal, because Python multiplies large decimal numbers by a number-theoretic transform
+    of its own, and other integers by Karatsuba's algorithm."""
     return _negacyclic_product
 
 
 def _negacyclic_product(x: list[int], y: list[int], modulus: int) -> list[int]:
-    largest = max(x) * max(map(abs, y)) * DEGREE
-    slot = largest.bit_length() // 8 + 1
+    slot = len(str(max(x) * max(map(abs, y)) * DEGREE))
+    exact = decimal.Context(prec=2 * DEGREE * slot, Emax=decimal.MAX_EMAX, traps=[decimal.Inexact])
 
-    def joined(values: list[int]) -> int:
-        return int.from_bytes(b"".join(value.to_bytes(slot, "little") for value in values), "little")
+    def joined(values: list[int]) -> decimal.Decimal:
+        return decimal.Decimal("".join(str(value).zfill(slot) for value in reversed(values)))
 
     left = joined(x)
     total = [0] * DEGREE
@@ -34,9 +38,10 @@ def _negacyclic_product(x: list[int], y: list[int], modulus: int) -> list[int]:
         part = [value * sign if value * sign > 0 else 0 for value in y]
         if not any(part):
             continue
-        data = (left * joined(part)).to_bytes(2 * DEGREE * slot, "little")
+        digits = str(exact.multiply(left, joined(part))).zfill(2 * DEGREE * slot)
         for i in range(2 * DEGREE):
-            coefficient = int.from_bytes(data[i * slot : (i + 1) * slot], "little")
+            end = len(digits) - i * slot
+            coefficient = int(digits[end - slot : end])
             total[i % DEGREE] += sign * coefficient * (1 if i < DEGREE else -1)
     return [value % modulus for value in total]
 
