@@ -74,7 +74,7 @@ def next_start(connection: socket.socket) -> dict[str, Any]:
             while os.getppid() != request["parent"]:
                 time.sleep(0.0005)
             become(request)
-            place_files(files, request["files"])
+            place_files(files, request["files"], unbuffered=request["unbuffered"])
             take_words(request["command"])
             answer = os.getpid()
         finally:
@@ -105,20 +105,20 @@ def take_words(command: list[str]) -> None:
     ctypes.memmove(start, words.ljust(end - start, b"\0"), end - start)
 
 
-def place_files(files: list[int], numbers: list[int]) -> None:
+def place_files(files: list[int], numbers: list[int], *, unbuffered: bool) -> None:
     """Gives the files their numbers, closes every other low one, and makes the standard streams anew."""
     waiting = [fcntl.fcntl(file, fcntl.F_DUPFD, _HIGH) for file in files]
     os.closerange(3, _HIGH)
     for file, number in zip(waiting, numbers, strict=True):
         os.dup2(file, number, inheritable=True)
     sys.stdin = sys.__stdin__ = _stream(0, sys.__stdin__)
-    sys.stdout = sys.__stdout__ = _stream(1, sys.__stdout__)
-    sys.stderr = sys.__stderr__ = _stream(2, sys.__stderr__)
+    sys.stdout = sys.__stdout__ = _stream(1, sys.__stdout__, unbuffered=unbuffered)
+    sys.stderr = sys.__stderr__ = _stream(2, sys.__stderr__, unbuffered=unbuffered)
 
 
-def _stream(number: int, like: Any) -> io.TextIOWrapper:
+def _stream(number: int, like: Any, *, unbuffered: bool = False) -> io.TextIOWrapper:
     """Returns a stream as Python makes it at its start, with the encoding that it has chosen."""
-    writes, buffered = number > 0, not like.write_through
+    writes, buffered = number > 0, not (like.write_through or unbuffered)
     binary: Any = io.FileIO(number, "w" if writes else "r", closefd=False)
     if not writes:
         binary = io.BufferedReader(binary)

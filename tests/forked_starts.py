@@ -55,7 +55,8 @@ _WITH_TORCH = (
     *("pi_bench.network.equalization", "pi_bench.network.interchange.onnx_file"),
     *("pi_bench.network.interchange.pt2", "pi_bench.network.interchange.source"),
     *("pi_bench.network.lowering.tracing", "pi_bench.report.export"),
-    *("torch._dynamo", "torch.export._trace", "torch.fx.experimental.symbolic_shapes"),
+    *("torch._dynamo", "torch.distributed.run", "torch.export._trace"),
+    "torch.fx.experimental.symbolic_shapes",
 )
 _OF_TORCH = ("export", "train", "reduce")
 """The commands of pi-bench whose work imports torch."""
@@ -70,6 +71,7 @@ PREPARED = {
         *("pytest", "pytest_benchmark.plugin", "xdist.plugin", "_hypothesis_pytestplugin", "unittest.mock"),
     ),
     "pi_bench.models.reduction.worker": _WITH_TORCH,
+    "torch.distributed.run": _WITH_TORCH,
 }
 """The modules that are started as forks, with those that are imported before."""
 
@@ -81,7 +83,7 @@ _OF_THREADS = ("OMP_", "OPENBLAS_", "MKL_")
 command's number of threads there. Parties compute in native code, and a message gives them its number."""
 
 _ONE_THREAD = {f"{prefix}NUM_THREADS": "1" for prefix in _OF_THREADS}
-"""The variables of the one server of modules that import torch. Trainings give torch its number of threads."""
+"""Variables of the one server of modules that import torch. Trainings give torch its number of threads."""
 
 _READ_AT_START = ("PYTHON", "LANG", "LC_", "LD_", "GLIBC_", "MALLOC_", "PI_BENCH_ISA", *_OF_THREADS)
 _PR_SET_CHILD_SUBREAPER = 36
@@ -158,9 +160,11 @@ class ForkedStarts:
 
     def pid(self, given: dict[str, Any]) -> int | None:
         """Starts the process of `Popen._execute_child` with these arguments; None if no fork can be it."""
-        words = [os.fsdecode(word) for word in given["args"]] if isinstance(given["args"], list) else []
+        words = (
+            [os.fsdecode(word) for word in given["args"]] if isinstance(given["args"], list | tuple) else []
+        )
         options = words[1 : words.index("-m")] if "-m" in words else None
-        if words[:1] != [sys.executable] or options not in ([], ["-P"]):
+        if words[:1] != [sys.executable] or options not in ([], ["-P"], ["-u"]):
             return None
         module, *rest = words[2 + len(options) :]
         environment = dict(os.environ if given["env"] is None else given["env"])
@@ -177,9 +181,10 @@ class ForkedStarts:
             "module": module,
             "command": words,
             "words": rest,
-            "starts": module == "pytest"
+            "starts": module in ("pytest", "torch.distributed.run")
             or (module == "pi_bench" and not {*rest[:1]}.isdisjoint(_START_OTHERS)),
-            "from_folder": not options,
+            "from_folder": options != ["-P"],
+            "unbuffered": options == ["-u"],
             "environment": environment,
             "folder": os.fsdecode(given["cwd"] or os.getcwd()),
             "cores": sorted(os.sched_getaffinity(0)),
