@@ -17,8 +17,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from scipy.stats import spearmanr
-
 from benchmarks.markdown import table
 from benchmarks.method_figure import write_figure
 from benchmarks.method_rows import TIMES, accuracy_rows, networks_of, on_some_frontier, time_rows
@@ -54,6 +52,8 @@ def _scored(score: Row, kind: str) -> str:
 
 def correlations(times: Sequence[Row]) -> list[str]:
     """Returns a line per link and time: Spearman's rank correlation of predicted with measured times."""
+    from scipy.stats import spearmanr  # here, because its import takes a second
+
     found = []
     for link in dict.fromkeys(row["link"] for row in times):
         own = [row for row in times if row["link"] == link]

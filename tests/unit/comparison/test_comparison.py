@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from msgspec.structs import replace
-from scipy import stats
 
 from pi_bench.comparison import build_comparison, ratio_of
 from pi_bench.comparison.ratios import narrow, verdict_of
@@ -89,6 +88,7 @@ def test_rounds_that_are_added_until_the_interval_is_narrow_keep_the_confidence(
 
 @pytest.mark.parametrize("rounds", [4, 10, 30])
 def test_scipy_gives_the_same_interval_of_the_rounds(rounds: int) -> None:
+    stats = pytest.importorskip("scipy.stats")
     generator = np.random.default_rng(rounds)
     times, base_times = drawn(generator, 1.1, rounds), drawn(generator, rounds=rounds)
     logs = [np.log(np.median(a) / np.median(b)) for a, b in zip(times, base_times, strict=True)]
