@@ -1,15 +1,17 @@
 """Lowers a torch module to the float graph.
 
-`torch.export` traces the module in inference. Running its decompositions with an empty table makes
-the trace functional (torch resolves in-place operators and aliases) and leaves the operators of the user's
-code whole. Values that depend on parameters alone are computed (`lowering.constants`). Masked ReLUs, scales
-and shifts are found in combinations that are linear in activations (`lowering.masks`), powers of one
-activation become polynomials (`lowering.polynomials`), and `lowering.operators` translates each other
-operator, or refuses it with its module path and a replacement.
+`torch.export` traces the module in inference. Where a trace has operators in place or aliases, running its
+decompositions with an empty table makes it functional and leaves the operators of the user's code whole.
+Values that depend on parameters alone are computed (`lowering.constants`). Masked ReLUs, scales and shifts
+are found in combinations that are linear in activations (`lowering.masks`), powers of one activation become
+polynomials (`lowering.polynomials`), and `lowering.operators` translates each other operator, or refuses it
+with its module path and a replacement.
 """
 
 from __future__ import annotations
 
+import copy
+import operator
 from collections.abc import Sequence
 
 import torch
@@ -62,15 +64,16 @@ def lower(
     if len(signature.user_inputs) != 1 or len(signature.user_outputs) != 1:
         raise ModelError("the network has more than one input or output; export a module with one of each")
     require_straight(exported)
+    trace = _read_calls(exported.graph)
     lowering = Lowering(sources={})
     constants = Constants(lowering)
     powers = Powers(lowering)
     masked = MaskLowering(lowering, Combinations(lowering, constants, powers))
-    *_, returned = exported.graph.nodes
+    *_, returned = trace.nodes
     # Changed buffers (counters, running statistics) are outputs of a trace too.
     answer = next(value for value in returned.args[0] if value.name == signature.user_outputs[0])
     result, left_to_client = without_last_step(answer)
-    for fx_node in exported.graph.nodes:
+    for fx_node in trace.nodes:
         if fx_node.op == "placeholder":
             if fx_node.name in signature.user_inputs:
                 lowering.add(fx_node, InputNode("input", (), tuple(example_input.shape[1:])))
@@ -102,6 +105,20 @@ def lower(
     graph = Graph(nodes, parameters, masks, labels=tuple(labels), meta=meta)
     check_graph(graph, calibrated=False)
     return graph
+
+
+def _read_calls(graph: torch.fx.Graph) -> torch.fx.Graph:
+    """Returns a copy, which can be changed, of a trace that may be the user's.
+
+    It has all calls but the choices of results that nothing reads.
+    """
+    found = copy.deepcopy(graph)
+    for fx_node, original in zip(found.nodes, graph.nodes, strict=True):
+        fx_node.name = original.name  # a copy may not be called "input"
+    for fx_node in reversed(found.nodes):
+        if fx_node.target is operator.getitem and not fx_node.users:
+            found.erase_node(fx_node)
+    return found
 
 
 def _live(nodes: Sequence[Node]) -> tuple[Node, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import operator
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
@@ -48,32 +49,41 @@ def traced(
             ) from error
 
 
-_FUNCTIONAL = frozenset(
+_WHOLE = frozenset(
     f"aten.{name}"
     for name in (
-        *("adaptive_avg_pool2d.default", "add.Tensor", "avg_pool2d.default", "batch_norm.default"),
-        *("cat.default", "conv2d.default", "flatten.using_ints", "hardtanh.default", "linear.default"),
-        *("max_pool2d.default", "mul.Tensor", "relu.default", "slice.Tensor", "sub.Tensor"),
+        *("adaptive_avg_pool2d.default", "batch_norm.default", "contiguous.default", "conv1d.default"),
+        *("conv2d.default", "conv_transpose2d.input", "flatten.using_ints", "linear.default"),
+        *("matmul.default", "max_pool2d.default", "pad.default", "reshape.default"),
     )
 )
-"""Operators that change no value in place. The lowering knows those that torch would divide further."""
+"""Operators that consist of others, which change no value in place here. The lowering knows them."""
 
 
 def _is_functional(program: torch.export.ExportedProgram) -> bool:
     """Returns whether the lowering can read a program as it was traced.
 
-    Most networks consist of these operators alone. Making a program functional takes three times as long as
-    tracing it.
+    Most networks are. Making a program functional takes three times as long as tracing it.
     """
-    return all(
-        str(node.target) in _FUNCTIONAL and not (_BATCH_NORM in str(node.target) and node.args[_TRAINING])
-        for node in program.graph.nodes
-        if node.op == "call_function"
-    )
+    return all(_stays_whole(node) for node in program.graph.nodes if node.op == "call_function")
 
 
-_BATCH_NORM = "batch_norm"
-_TRAINING = 5  # the place of its argument
+def _stays_whole(call: torch.fx.Node) -> bool:
+    """Returns whether a call changes no value in place, and stays one call in a functional program."""
+    target = call.target
+    if target is operator.getitem:  # of a call with several results
+        return True
+    if not isinstance(target, torch._ops.OpOverload) or not call.users:  # a functional program drops those
+        return False
+    if target is torch.ops.aten.batch_norm.default and call.args[_TRAINING]:
+        return False
+    if str(target) in _WHOLE:
+        return True
+    return not (target._schema.is_mutable or target.has_kernel_for_dispatch_key(_COMPOSITE))
+
+
+_TRAINING = 5  # the place of an argument of aten.batch_norm
+_COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
 
 
 def require_straight(program: torch.export.ExportedProgram) -> None:

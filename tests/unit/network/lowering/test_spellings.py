@@ -187,6 +187,14 @@ def test_the_last_step_is_left_to_the_client(case: str, tmp_path: Path) -> None:
     assert f"its last step, {case.replace('_', '-')}, is left out" in describe(graph, "m.pt")
 
 
+def test_a_program_is_left_as_it_was() -> None:
+    x = torch.zeros(1, 4, 8, 10)
+    program = torch.export.export(Spelled(lambda m, x: torch.sigmoid(m.head(six(x)))).eval(), (x,))
+    first, again = (lower(program, x) for _ in range(2))
+    assert [step["operator"] for step in first.meta["left_to_client"]] == ["sigmoid"]
+    assert (again.meta, again.nodes) == (first.meta, first.nodes)
+
+
 CLASSES: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], list[str]]] = {
     "argmax": (lambda y: y.argmax(1), ["argmax"]),
     "kept axis": (lambda y: torch.argmax(y, dim=-1, keepdim=True), ["argmax"]),
