@@ -284,7 +284,7 @@ class LinearPlan:
         return polys
 
     @cached_property
-    def _released(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _released(self) -> tuple[np.ndarray, np.ndarray]:
         g, layout = self.geometry, self.layout
         flat = np.arange(self.released_count, dtype=np.int64)
         elements = flat.reshape(g.batch, g.out_channels, g.out_height, g.out_width)
@@ -303,8 +303,7 @@ class LinearPlan:
                     at = at + n * self._image_spread + a * self._spread + block * layout.per_answer
                     index.append(part.ravel())
                     positions.append(at.astype(np.uint16).ravel())
-        starts = np.cumsum([0, *(len(part) for part in index)]).astype(np.uint64)
-        return np.concatenate(index), np.concatenate(positions), starts
+        return np.concatenate(index), np.concatenate(positions)
 
     @cached_property
     def answer_positions(self) -> np.ndarray:
@@ -334,10 +333,21 @@ class LinearPlan:
         """The released coefficients of the output polynomials, uint16 (released_count,)."""
         return self._released[1]
 
-    @property
+    @cached_property
     def starts(self) -> np.ndarray:
         """The place in `positions` where each output polynomial starts, uint64 (tiles * out_polys + 1,)."""
-        return self._released[2]
+        g, layout = self.geometry, self.layout
+        channels = layout.out_block * layout.copies
+        counts = [
+            min(layout.images, g.batch - image)
+            * min(channels, g.out_channels - first)
+            * (end_row - first_row)
+            * g.out_width
+            for image in range(0, g.batch, layout.images)
+            for first_row, end_row in self._bands()
+            for first in range(0, g.out_channels, channels)
+        ]
+        return np.cumsum([0, *counts]).astype(np.uint64)
 
 
 def join_slots(count: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
 
 from pi_bench.crypto.he import LinearPlan, LinearShape
 from pi_bench.errors import ModelError
@@ -225,12 +226,24 @@ def _cost_of(pieces: Iterable[Piece], weight_bits: int) -> Cost:
             piece.stride,
             piece.padding,
         )
-        try:
-            plan = LinearPlan.of(shape, weight_bits)
-        except ModelError:  # too large to pack
+        sent_bytes = _sent_bytes(shape, weight_bits)
+        if sent_bytes is None:
             return IMPOSSIBLE
-        total += Cost(piece.mac_count * MAC_S + LAYER_S, plan.upload_bytes + plan.response_bytes)
+        total += Cost(piece.mac_count * MAC_S + LAYER_S, sent_bytes)
     return total
+
+
+@lru_cache(maxsize=1 << 12)
+def _sent_bytes(shape: LinearShape, weight_bits: int) -> int | None:
+    """Returns the bytes of both directions of a product, or None if it is too large to pack.
+
+    Plans for several links ask for the same products.
+    """
+    try:
+        plan = LinearPlan.of(shape, weight_bits)
+    except ModelError:
+        return None
+    return plan.upload_bytes + plan.response_bytes
 
 
 def _folds(node: Node, readers: list[Node]) -> bool:
