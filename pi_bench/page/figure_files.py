@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pi_bench.page.parts import Plot, Section
-from pi_bench.page.renderer import FORMATS, converted
+from pi_bench.page.renderer import converted
 from pi_bench.page.runs import CAUTION_MARK
 from pi_bench.page.theme import LIGHT, in_light_colors, plot_style
 
@@ -35,8 +35,8 @@ def figure_files(plot: Plot) -> Iterator[tuple[str, bytes]]:
     """
     spec = _in_letters(in_light_colors({**plot.spec, "width": _WIDTH, "autosize": "pad"}))
     style = in_light_colors({**plot_style(), "background": LIGHT["background"], "font": _FONT})
-    for form in FORMATS:
-        yield f"{plot.name}.{form}", converted(spec, style, form)
+    for form, content in converted(spec, style).items():
+        yield f"{plot.name}.{form}", content
 
 
 def _in_letters(value: Any) -> Any:

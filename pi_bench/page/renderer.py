@@ -11,7 +11,6 @@ from typing import Any
 
 from pi_bench.errors import EnvironmentUnsupportedError
 
-FORMATS = ("svg", "pdf", "png")
 _PNG_PIXELS_PER_INCH = 200
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"
 
@@ -45,20 +44,17 @@ def javascript() -> str:
     return str(vl_convert.javascript_bundle(_SNIPPET))
 
 
-def converted(spec: dict[str, Any], style: dict[str, Any], form: str) -> bytes:
-    """Converts a specification to a file.
+def converted(spec: dict[str, Any], style: dict[str, Any]) -> dict[str, bytes]:
+    """Converts a specification to a file of each of the formats SVG, PDF and PNG.
 
-    Args:
-        form: one of `FORMATS`.
+    It is drawn once: the other files are made of the SVG.
 
     >>> spec = {"data": {"values": [{"a": 1}]}, "mark": "bar", "encoding": {"x": {"field": "a"}}}
-    >>> converted(spec, {}, "pdf")[:4]
-    b'%PDF'
+    >>> {form: content[:4] for form, content in converted(spec, {}).items()}
+    {'svg': b'<svg', 'pdf': b'%PDF', 'png': b'\\x89PNG'}
     """
     import vl_convert
 
-    if form == "svg":
-        return str(vl_convert.vegalite_to_svg(spec, config=style)).encode()
-    if form == "pdf":
-        return bytes(vl_convert.vegalite_to_pdf(spec, config=style))
-    return bytes(vl_convert.vegalite_to_png(spec, config=style, ppi=_PNG_PIXELS_PER_INCH))
+    svg = str(vl_convert.vegalite_to_svg(spec, config=style))
+    png = vl_convert.svg_to_png(svg, ppi=_PNG_PIXELS_PER_INCH)
+    return {"svg": svg.encode(), "pdf": bytes(vl_convert.svg_to_pdf(svg)), "png": bytes(png)}
