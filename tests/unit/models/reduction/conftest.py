@@ -11,8 +11,10 @@ torch = pytest.importorskip("torch")
 skip_without("sklearn")
 
 from pi_bench.models import parse_recipe
+from pi_bench.models.data import digits
 from pi_bench.models.reduction.deepreduce import DeepReduceSettings, deepreduce
 from pi_bench.models.reduction.job import perform
+from pi_bench.models.reduction.training_job import data_of
 from pi_bench.models.training import TrainingSettings
 
 RECIPE = """
@@ -50,6 +52,17 @@ def threads_restored():
     threads = torch.get_num_threads()
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def few_digits():
+    """A third of the digits for the searches of a module, whose statements do not depend on accuracies."""
+    images, labels = digits._originals()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(digits, "_originals", lambda: (images[::3], labels[::3]))
+        data_of.cache_clear()
+        yield
+    data_of.cache_clear()
 
 
 @pytest.fixture(scope="session")

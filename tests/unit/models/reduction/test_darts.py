@@ -34,6 +34,8 @@ from .conftest import InlineEngine, weights_of
 from .test_budgets import Killed, KilledAt, run
 from .test_objective import objective
 
+pytestmark = pytest.mark.usefixtures("few_digits")
+
 BUDGET = 500
 
 

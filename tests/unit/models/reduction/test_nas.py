@@ -27,6 +27,8 @@ from .conftest import InlineEngine, weights_of
 from .test_budgets import Killed, KilledAt, run
 from .test_objective import objective
 
+pytestmark = pytest.mark.usefixtures("few_digits")
+
 BUDGET = 1500
 
 
@@ -211,7 +213,7 @@ def test_a_budget_of_time_is_met_in_prediction(cnet, nas_settings, made_up_costs
 
 @pytest.mark.usefixtures("no_export")
 def test_a_search_of_which_all_candidates_diverge_ends(cnet, nas_settings, tmp_path):
-    wild = dataclasses.replace(nas_settings.judging, learning_rate=1e6)
+    wild = dataclasses.replace(nas_settings.judging, epochs=4, learning_rate=1e6)
     numbers = dataclasses.replace(nas_settings.nas, candidates=2, finals=1)
     with pytest.raises(DivergedError, match="all candidates for --budget 1500 diverged"):
         run(nas, cnet, dataclasses.replace(nas_settings, judging=wild, nas=numbers), tmp_path)

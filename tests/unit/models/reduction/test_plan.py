@@ -25,6 +25,8 @@ from .conftest import InlineEngine, weights_of
 from .test_budgets import Killed, KilledAt, run
 from .test_objective import objective
 
+pytestmark = pytest.mark.usefixtures("few_digits")
+
 BUDGETS = (300, 0)
 REPLACEMENT = {"gradient_limit": 2.0, "interpolation": 0.5, "range_penalty": 1e-3, "learning_rate": 0.01}
 

@@ -26,6 +26,8 @@ from .conftest import InlineEngine, weights_of
 from .test_budgets import Killed, KilledAt, run
 from .test_safenet import recipe_of
 
+pytestmark = pytest.mark.usefixtures("few_digits")
+
 BUDGET = 300
 
 
