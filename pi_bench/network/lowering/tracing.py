@@ -8,6 +8,7 @@ import operator
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
+from typing import Any
 
 import torch
 
@@ -30,7 +31,7 @@ def traced(
     # torch prints its whole graph to stderr when it gives up; the error has all that a user needs.
     silence = redirect_stderr(io.StringIO())
     quiet = warnings.catch_warnings()
-    with _inference(module), quiet, silence, _quiet_logs(), torch.no_grad():
+    with _inference(module), quiet, silence, _quiet_logs(), _without_stacks(), torch.no_grad():
         warnings.simplefilter("ignore")  # torch deprecates its own internals while it exports
         try:
             if isinstance(module, torch.nn.Module):
@@ -54,7 +55,7 @@ _WHOLE = frozenset(
     for name in (
         *("adaptive_avg_pool2d.default", "batch_norm.default", "contiguous.default", "conv1d.default"),
         *("conv2d.default", "conv_transpose2d.input", "flatten.using_ints", "linear.default"),
-        *("matmul.default", "max_pool2d.default", "pad.default", "reshape.default"),
+        *("matmul.default", "max_pool2d.default", "pad.default", "reshape.default", "to.dtype"),
     )
 )
 """Operators that consist of others, which change no value in place here. The lowering knows them."""
@@ -72,6 +73,8 @@ def _stays_whole(call: torch.fx.Node) -> bool:
     """Returns whether a call changes no value in place, and stays one call in a functional program."""
     target = call.target
     if target is operator.getitem:  # of a call with several results
+        return True
+    if target is torch.ops.aten._assert_tensor_metadata.default:
         return True
     if not isinstance(target, torch._ops.OpOverload) or not call.users:  # a functional program drops those
         return False
@@ -116,6 +119,25 @@ def _quiet_logs() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
+
+
+@contextmanager
+def _without_stacks() -> Iterator[None]:
+    """Keeps torch from noting the Python stack of each operator, which nothing here reads.
+
+    Formatting the stacks takes a tenth of a trace's time, and more where the caller's stack is deep. Versions
+    of torch that lack the setting do not read it.
+    """
+    config: Any = torch.fx.config
+    before = getattr(config, _NO_STACKS, False)
+    setattr(config, _NO_STACKS, True)
+    try:
+        yield
+    finally:
+        setattr(config, _NO_STACKS, before)
+
+
+_NO_STACKS = "do_not_emit_stack_traces"
 
 
 @contextmanager
