@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,7 +41,7 @@ def undisturbed(tmp_path_factory, base, longer):
     folder = tmp_path_factory.mktemp("undisturbed")
     quiet = {"progress": lambda *_: None, "announce": lambda *_: None, "say": lambda words: None}
     candidates = deepreduce(base, longer, folder, InlineEngine(), **quiet)
-    return candidates, weights_of(folder)
+    return candidates, weights_of(folder), folder
 
 
 class Killer(threading.Thread):
@@ -153,11 +154,12 @@ RAY = 'Ray is not installed (it has no wheel for every machine): pip install "pi
 
 @pytest.mark.filterwarnings("ignore")  # Ray's own
 def test_a_ray_cluster_whose_workers_are_killed(tmp_path, base, longer, undisturbed, monkeypatch):
-    """Each job is a process of its own there, so two jobs of the search stand for all, and one of them is
-    killed: a process takes seconds to start."""
+    """Each job is a process of its own there, which takes seconds to start: the teacher's job has ended, and
+    one of its students, which is killed, stands for all jobs of the search."""
     pytest.importorskip("ray.exceptions", reason=RAY)  # a folder named ray would do for "ray"
     monkeypatch.setenv("RAY_worker_niceness", "0")  # at Ray's own 15, other tests would keep it waiting
-    _, weights = undisturbed
+    _, weights, ended = undisturbed
+    shutil.copytree(ended / "teacher", tmp_path / "teacher")
     common = {"data_dir": longer.data_dir, "device": "cpu", "threads": 1}
     full = training_job("teacher", base, longer.training, tmp_path / "teacher", **common)
     culled = search_plan(base, longer.order)[0].recipe
