@@ -41,7 +41,7 @@ gc.disable()  # until pytest_collection_finish: nothing that imports make become
 settings.register_profile(
     "same verdict twice",
     derandomize="PI_BENCH_FUZZ" not in os.environ,  # `make fuzz` draws new examples
-    suppress_health_check=[HealthCheck.too_slow],  # a law does not fail because other programs use the machine
+    suppress_health_check=[HealthCheck.too_slow],  # other programs may use the machine
     deadline=None,
 )
 settings.load_profile("same verdict twice")
@@ -100,11 +100,18 @@ SLOW = {
 
 
 LONG = (
-    "unit/models/reduction/test_engines.py",
-    "unit/test_pytest_plugin.py",
-    "unit/models/test_every_recipe.py",
     "unit/network/interchange/test_onnx_node_suite.py",
+    "unit/models/reduction/test_engines.py",
     "cli/test_reduce.py",
+    "unit/models/reduction/test_darts.py",
+    "cli/test_reduce_nas.py",
+    "unit/models/reduction/test_safenet.py",
+    "unit/models/test_every_recipe.py",
+    "cli/test_reduce_objective.py",
+    "unit/models/reduction/test_plan.py",
+    "unit/crypto/test_fss_server_view.py",
+    "unit/test_pytest_plugin.py",
+    "unit/models/reduction/test_nas.py",
     "cli/test_two_machines.py",
     "cli/test_interruption.py",
     "test_docstrings.py",
@@ -112,7 +119,7 @@ LONG = (
     "cli/test_serve_infer.py",
     "unit/metrics/test_micro.py",
     "contract/test_operators.py",
-    "cli/test_reduce_objective.py",
+    "unit/models/reduction/test_population.py",
     "cli/test_streams.py",
     "cli/test_latency.py",
     "cli/test_floor.py",
@@ -123,8 +130,8 @@ LONG = (
     "cli/test_table.py",
     "cli/test_sweep.py",
     "cli/test_toy.py",
-    "unit/models/test_fusion_plans.py",
     "laws/test_exactness.py",
+    "unit/crypto/test_ferret_parameters.py",
     "unit/crypto/he/test_copies.py",
     "contract/test_unique_pads.py",
     "cli/test_compare.py",
@@ -136,7 +143,6 @@ LONG = (
     "cli/test_report.py",
     "cli/test_fidelity.py",
     "cli/test_accuracy.py",
-    "unit/crypto/test_fss_server_view.py",
     "unit/crypto/he/test_join.py",
     "unit/crypto/test_gadget_law.py",
     "unit/crypto/test_fss_views.py",
