@@ -56,8 +56,9 @@ class Server:
     def hash(self, purpose: int, position: int, sub: int, blocks: np.ndarray) -> np.ndarray:
         tweak = purpose << 120 | GADGET << 96 | GROUP << 64 | position << 40 | sub << 32
         key = (int.from_bytes(self.seed, "little") ^ tweak).to_bytes(16, "little")
-        low, high = np.ascontiguousarray(blocks).view(np.uint64).T
-        sigma = np.stack([high, low ^ high], axis=1).view(np.uint8)
+        words = np.ascontiguousarray(blocks).view(np.uint64)[:, ::-1].copy()  # high, low
+        words[:, 1] ^= words[:, 0]
+        sigma = words.view(np.uint8)
         return aes128_encrypt(key, sigma) ^ sigma
 
 
