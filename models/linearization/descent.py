@@ -1,11 +1,12 @@
 """Coordinate descent on binary masks, from a linearized network to smaller budgets (after arXiv 2511.11781).
 
-A step tries random blocks of ReLUs to remove. It takes the first block that costs little training accuracy,
-or else the best of all tries, and then trains the weights. Each budget is met exactly, because a step never
-goes below the next one.
+The network is trained once before the first step, because its weights are those of masks between 0 and 1. A
+step tries random blocks of ReLUs to remove. It takes the first block that costs little training accuracy, or
+else the best of all tries, and then trains the weights. Each budget is met exactly, because a step never goes
+below the next one.
 
 checkpoint.pt    the state after the last step, to resume from
-log.csv          one line per step: ReLUs, tries, accuracy before and after, training loss
+log.csv          one line per step: ReLUs, tries, accuracy before and after, training loss; step 0 removes none
 budget-B/        the network at each budget (`budget_files`)
 """
 
@@ -104,12 +105,14 @@ def descend(
             module, Batches(data, settings.validation_fraction, device), settings, folder, identity
         )
         taught_by = load_teacher(teacher, recipe, device)
+        if not run.rows:
+            run.train_start(taught_by, progress)
         for budget in sorted(set(budgets), reverse=True):
             while run.left > budget:
                 run.step(budget, taught_by, progress, start_count)
             place = budget_folder(folder, budget)
             if run.left == budget:  # again after a kill, with the same content
-                figures = {"budget": budget, "relu_count": budget, "step": len(run.rows)}
+                figures = {"budget": budget, "relu_count": budget, "step": run.rows[-1]["step"]}
                 write_budget(place, masked_recipe(base, "pixel", budget, "bcd"), module, figures)
             elif not (place / "budget.json").is_file():
                 raise TrainingError(
@@ -151,14 +154,29 @@ class _Descent:
         """The number of ReLUs that the masks keep."""
         return kept_relu_count(self._module)
 
+    def train_start(self, teacher: nn.Module, progress: Progress) -> None:
+        """Trains the start and writes the checkpoint.
+
+        Without this, the first block would be chosen by a network that answers hardly better than chance.
+        """
+        begun = time.monotonic()
+        progress(f"descending: training the start, {self.left:,} ReLUs", 0, 1)
+        accuracy = self._accuracy()
+        row = {"relu_count": self.left, "tries": 0, "accuracy_before_pct": accuracy}
+        self._train({**row, "accuracy_after_pct": accuracy}, teacher, begun)
+
     def step(self, budget: int, teacher: nn.Module, progress: Progress, start_count: int) -> None:
         """Removes one block of ReLUs, trains, and writes the checkpoint. Does not go below `budget`."""
         begun, left = time.monotonic(), self.left
         progress(f"descending: {left:,} ReLUs, down to {budget:,}", start_count - left, start_count - budget)
         size = self._settings.removed(left, budget)
-        row = {"step": len(self.rows) + 1, "relu_count": left - size, **self._remove(size)}
-        self.rows.append({**row, "train_loss": self._train(teacher), "seconds": 0.0})
-        self.rows[-1]["seconds"] = round(time.monotonic() - begun, 3)
+        self._train({"relu_count": left - size, **self._remove(size)}, teacher, begun)
+
+    def _train(self, row: Mapping[str, float], teacher: nn.Module, begun: float) -> None:
+        """Trains, and writes the checkpoint and the line of a step that began at `begun`."""
+        loss = self._trained_loss(teacher)
+        step = {"step": len(self.rows), **row, "train_loss": loss}
+        self.rows.append({**step, "seconds": round(time.monotonic() - begun, 3)})
         content = {"identity": dict(self._identity), "module": copied_state(self._module), "rows": self.rows}
         save_tensors(self._path, {"format": CHECKPOINT_FORMAT, **content})
         self.log.add(self.rows)
@@ -194,7 +212,7 @@ class _Descent:
             part.mask.copy_(torch.from_numpy(values[start:end]).reshape(part.mask.shape))
             start = end
 
-    def _train(self, teacher: nn.Module) -> float:
+    def _trained_loss(self, teacher: nn.Module) -> float:
         """Trains the epochs between two steps, with a new optimizer. Returns the loss of the last one."""
         training, loss = self._settings.training, 0.0
         optimizer = make_optimizer(self._module, training)

@@ -130,7 +130,7 @@ def bcd(
         )
         ended(trainings.prepare([job])["linearized"])
         steps = settings.descent.step_count(start, budgets[-1])
-        most = steps * (settings.descent.tries + 1)
+        most = steps * (settings.descent.tries + 1) + 1
         say(f"  descent: {start:,} ReLUs to {budgets[-1]:,} in {steps} steps, at most {most:,} evaluations")
         job = trainings.job(
             "descend",

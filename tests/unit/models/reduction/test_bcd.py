@@ -75,6 +75,9 @@ def test_a_step_takes_the_first_block_within_the_tolerance_or_the_best(descended
     with open(folder / "descent" / "log.csv", newline="") as file:
         rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
     descent = bcd_settings.descent
+    start = rows.pop(0)  # is trained before a block is chosen
+    assert (start["step"], start["relu_count"], start["tries"]) == (0, 200, 0)
+    assert rows[0]["accuracy_before_pct"] > start["accuracy_before_pct"]
     assert len(rows) == descent.step_count(200, 150) + descent.step_count(150, 120)
     for row in rows:
         dropped = row["accuracy_before_pct"] - row["accuracy_after_pct"]
