@@ -121,8 +121,9 @@ def _random_words(runs: Sequence[Encoding]) -> str:
     if not number:
         return ""
     return (
-        f" {number} of the {len(runs)} runs have random weights: their latency is that of a trained network, "
-        "and a published accuracy is that of the paper's network of this name."
+        f" {f'All {number}' if number == len(runs) else f'{number} of the {len(runs)}'} runs have random "
+        "weights. The latency does not depend on the weights. "
+        "The accuracy is that of the paper's trained network of the same name."
     )
 
 
