@@ -167,7 +167,7 @@ def _measured(
                 "hollow": words != _HERE,
                 "network": result.network.name,
                 "relus": f"{result.network.relu_count:,}",
-                "weights": result.network.weights,
+                "weights": result.network.weights or "unknown",
                 "online_s": rounded(result.online.latency_s.median),
                 "accuracy_pct": rounded(percent),
                 "accuracy_from": origin,

@@ -188,8 +188,8 @@ def _floor_words(runs: Sequence[LabeledRun]) -> list[str]:
     if not known:
         return []
     low, high = _two_decimals(min(known)), _two_decimals(max(known))
-    times = low if low == high else f"{low} to {high}"
-    return [f"{times} times the floor, the least time that the machine and the link need."]
+    span = low if low == high else f"{low} to {high}"
+    return [f"{span} times the floor, the least time that the machine and the link need."]
 
 
 def _median_s(run: LabeledRun) -> float:

@@ -68,7 +68,7 @@ def _network_texts(run: LabeledRun) -> tuple[str, ...]:
         f"{network.relu_count:,}",
         f"{network.truncation_count:,}",
         f"{network.mac_count:,}",
-        network.weights,
+        network.weights or "unknown",
         bits_text(result.bits) if result.bits is not None and result.bits.activations else "-",
         "-" if fidelity is None or same is None else f"{same:.0f} % of {fidelity.sample_count:,} inputs",
         "-" if error is None else f"{error:.2g} %",

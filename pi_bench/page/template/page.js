@@ -115,10 +115,11 @@
     });
   }
 
-  // A table that is wider than its box says that it scrolls.
-  const widths = new ResizeObserver((entries) => {
+  // A table that is wider than its box says that it scrolls. The words change the height of the box, which an observer
+  // may not do before the next frame.
+  const widths = new ResizeObserver((entries) => requestAnimationFrame(() => {
     for (const { target } of entries) target.classList.toggle("wider", target.scrollWidth > target.clientWidth + 1);
-  });
+  }));
   for (const box of document.querySelectorAll(".scroll")) widths.observe(box);
 
   for (const part of document.querySelectorAll(".chooser, .download")) part.hidden = false;
