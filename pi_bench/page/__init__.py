@@ -3,6 +3,7 @@
 Data:
     inputs          reads results from files, folders and the history
     runs            gives each run a label that tells it from the others
+    doubts          what makes a latency uncertain, and what a slower link adds to it
     shared_settings the settings in which all runs agree
     run_groups      names sets of runs by the setting that they share
     remarks         the cautions, warnings and notes of the runs
@@ -14,13 +15,15 @@ Data:
 Sections, each with its plots and tables:
     headline        verification, online and offline time, floor
     phases          the offline phase beside the online phase
+    causes          the online time by cause: both parties' work, bytes, round trips
     layers          the online time of each layer: computing, sending, waiting
-    sent_bytes      bytes by direction and phase
+    sent_bytes      bytes by direction, phase and purpose
     floors          the least times, by client, server and link
-    predictions     predicted times beside measured ones
+    predictions     how far predicted times are from measured ones
     growth          the online latency over ReLUs and over the predicted time
     frontier        accuracy over ReLUs; accuracy_latency has the plot over the online latency
     settings        the same network under several protocols, links or numbers of threads
+    resources       networks, protocols with their options, storage and memory
     machines        machines, software, cautions and warnings
     words           the words that the other sections use, with their meanings
 
@@ -38,6 +41,7 @@ Drawing:
 from __future__ import annotations
 
 from pi_bench.page import (
+    causes,
     floors,
     frontier,
     growth,
@@ -46,6 +50,7 @@ from pi_bench.page import (
     machines,
     phases,
     predictions,
+    resources,
     sent_bytes,
     settings,
     words,
@@ -71,6 +76,7 @@ def sections_of(inputs: PageInputs, published: PublishedPoints | None = None) ->
     sections = [
         headline.section(runs),
         phases.section(runs),
+        causes.section(runs),
         layers.section(runs),
         sent_bytes.section(runs),
         floors.section(runs),
@@ -78,6 +84,7 @@ def sections_of(inputs: PageInputs, published: PublishedPoints | None = None) ->
         growth.section(runs),
         frontier.section(runs, inputs.accuracies, published or PublishedPoints()),
         settings.section(runs),
+        resources.section(runs),
         machines.section(runs),
     ]
     return [*sections, words.section(sections, runs)]

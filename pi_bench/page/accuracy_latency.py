@@ -121,8 +121,9 @@ def _random_words(runs: Sequence[Encoding]) -> str:
     if not number:
         return ""
     return (
-        f" {number} of the {len(runs)} runs have random weights: their latency is that of a trained network, "
-        "and a published accuracy is that of the paper's network of this name."
+        f" {f'All {number}' if number == len(runs) else f'{number} of the {len(runs)}'} runs have random "
+        "weights. The latency does not depend on the weights. "
+        "The accuracy is that of the paper's trained network of the same name."
     )
 
 
@@ -166,7 +167,7 @@ def _measured(
                 "hollow": words != _HERE,
                 "network": result.network.name,
                 "relus": f"{result.network.relu_count:,}",
-                "weights": result.network.weights,
+                "weights": result.network.weights or "unknown",
                 "online_s": rounded(result.online.latency_s.median),
                 "accuracy_pct": rounded(percent),
                 "accuracy_from": origin,

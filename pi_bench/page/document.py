@@ -24,6 +24,7 @@ from pi_bench.page.figure_files import plots_of
 from pi_bench.page.inputs import printable
 from pi_bench.page.parts import Section
 from pi_bench.page.renderer import javascript
+from pi_bench.page.runs import CAUTION_MARK, DOUBT_MARK
 from pi_bench.page.theme import DARK, LIGHT, plot_style
 from pi_bench.page.words import WORDS, pattern_of
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 _COMMAND = re.compile(r"`([^`]+)`")
+_SPACE = "\N{NO-BREAK SPACE}"
 _TEMPLATES = files(__package__) / "template"
 
 
@@ -60,6 +62,7 @@ def html_page(
         lstrip_blocks=True,
     )
     environment.filters["marked"] = _Marked(sections)
+    environment.filters["unbroken"] = _unbroken
     scripts = [_inline(javascript()), _inline(_template("page.js"))]
     return environment.get_template("page.html").render(
         title=printable(title),
@@ -79,6 +82,13 @@ def html_page(
 
 def _template(name: str) -> str:
     return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _unbroken(text: str) -> str:
+    """Keeps lines from breaking after an ellipsis, and before the mark of a run or a percent sign."""
+    for mark in (CAUTION_MARK, DOUBT_MARK, "%"):
+        text = text.replace(f" · {mark}", f"{_SPACE}·{_SPACE}{mark}").replace(f" {mark}", f"{_SPACE}{mark}")
+    return text.replace("…", "…\N{WORD JOINER}")
 
 
 class _Marked:
@@ -101,7 +111,7 @@ class _Marked:
     def __call__(self, text: str) -> Markup:
         from markupsafe import Markup
 
-        pieces = _COMMAND.split(text)  # every second piece was between backticks
+        pieces = _COMMAND.split(_unbroken(text))  # every second piece was between backticks
         return Markup("").join(
             Markup("<code>{}</code>").format(piece) if at % 2 else self._linked(piece)
             for at, piece in enumerate(pieces)

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from pi_bench.page.link_plots import plots_by_link
 from pi_bench.page.parts import PageTable, Plot, Section
 from pi_bench.page.runs import LabeledRun
-from pi_bench.page.specs import Encoding, bars_of_runs, layer, logarithmic, offset, rounded, series, tooltip
+from pi_bench.page.specs import Encoding, bars_of_runs, layer, logarithmic, rounded, series, shapes, tooltip
 from pi_bench.page.theme import CLIENT, MEASURED, MESSAGES, SERVER
 from pi_bench.report.documents.fields import Emulated
 from pi_bench.report.documents.floor import PhaseFloor
-from pi_bench.report.quantities import seconds, times_text
+from pi_bench.report.quantities import seconds
 
-_KINDS = ("client", "server", "link", "measured")
-_BEFORE_THE_SHORTEST = 1.5  # so that the shortest bar has a length
+_KINDS = ("client", "server", "messages", "measured")
 _WORDS = {"client": "the client's work", "server": "the server's work", "link": "the messages"}
 _COLORS = (CLIENT, SERVER, MESSAGES, MEASURED)
 
@@ -37,10 +36,11 @@ def section(runs: Sequence[LabeledRun]) -> Section:
         "floors",
         "Where the floor is",
         words=(
-            "Each bar is a time below which no run can be: the client's work alone, the server's work alone, "
-            "the messages alone. The longest of the three is the floor of the phase.",
+            "Three points of a run are the times of the client's work alone, of the server's work alone and "
+            "of the messages alone, each at the best rates of the machine and the link. No run can be faster "
+            "than the longest of the three, which is its floor. The upright tick is the measured time.",
             *_link_words(known),
-            "The axes are logarithmic, so compare where bars end, not how long they are.",
+            "The axes are logarithmic: equal distances are equal ratios.",
         ),
         plots=plots_by_link(known, _plot),
         missing=(f"Without a floor: {'; '.join(missing)}. {words}",) if missing else (),
@@ -51,8 +51,8 @@ def _link_words(runs: Sequence[LabeledRun]) -> tuple[str, ...]:
     if not any(isinstance(run.result.link, Emulated) for run in runs):
         return ()
     return (
-        "The messages of an emulated link have the bandwidth and the round trip that were asked for, not the "
-        "probed ones. A probed link that is slower moves a run away from its floor.",
+        "The floor of an emulated link has the bandwidth and the round trip that were asked for, not the "
+        "probed ones. If the link was slower than that, the measured time is farther from the floor.",
     )
 
 
@@ -66,28 +66,38 @@ def _phase(run: LabeledRun, phase: str) -> tuple[PhaseFloor, float]:
 
 
 def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
-    rows: list[Encoding] = []
-    for run in runs:
-        floor, measured_s = _phase(run, phase)
+    phases = [_phase(run, phase) for run in runs]
+    rows: list[Encoding] = [
+        {"run": run.label, "kind": kind, "time_s": rounded(value_s), "time": seconds(value_s)}
+        for run, (floor, measured_s) in zip(runs, phases, strict=True)
         for kind, value_s in zip(
             _KINDS, (floor.client_s, floor.server_s, floor.link_s, measured_s), strict=True
-        ):
-            if value_s > 0:  # a logarithmic axis has no 0
-                rows.append(
-                    {"run": run.label, "kind": kind, "time_s": rounded(value_s), "time": seconds(value_s)}
-                )
-    binding = Counter[str](_phase(run, phase)[0].bound_by for run in runs)
+        )
+        if value_s > 0  # a logarithmic axis has no 0
+    ]
+    binding = Counter[str](floor.bound_by for floor, _ in phases)
+    times = [floor.times_floor for floor, _ in phases if floor.times_floor is not None]
     return Plot(
         name=f"floor-{phase}",
         title=f"Floor {phase}",
-        words=f"The floor {phase} comes from {_binding_words(binding, len(runs))}.",
+        words=f"The floor {phase} comes from {_binding_words(binding, len(runs))}.{_times_words(times)}",
         spec=_spec([run.label for run in runs], rows, phase),
         table=PageTable(
             f"Floor {phase}, by part",
-            ("run", "client", "server", "link", "floor", "bound by", "measured", "times floor"),
+            ("run", *_KINDS[:3], "floor", "longest part", "measured", "measured / floor"),
             tuple(_texts(run, phase) for run in runs),
         ),
     )
+
+
+def _times_words(times: Sequence[float]) -> str:
+    """Says how far the runs are from their floors."""
+    if not times:
+        return ""
+    low, high = f"{min(times):,.2f}", f"{max(times):,.2f}"
+    if low == high:
+        return f" The measured time is {low} times the floor."
+    return f" The measured times are {low} to {high} times the floors."
 
 
 def _binding_words(binding: Counter[str], count: int) -> str:
@@ -97,28 +107,19 @@ def _binding_words(binding: Counter[str], count: int) -> str:
 
 
 def _spec(labels: Sequence[str], rows: list[Encoding], phase: str) -> Encoding:
-    times_s = [row["time_s"] for row in rows]
-    x = logarithmic(
-        "time_s",
-        f"time {phase}",
-        "s",
-        [*times_s, *([min(times_s) / _BEFORE_THE_SHORTEST] if times_s else [])],
-    )
-    begin = x["scale"]["domain"][0]
     return bars_of_runs(
         labels,
         [
             layer(
-                "bar",
-                [{**row, "begin_s": begin} for row in rows],
-                x=x,
-                x2={"field": "begin_s"},
-                yOffset=offset("kind", _KINDS),
+                "point",
+                rows,
+                x=logarithmic("time_s", f"time {phase}", "s", [row["time_s"] for row in rows]),
                 color=series("kind", _KINDS, _COLORS),
+                shape=shapes("kind", _KINDS, upright="measured"),
                 tooltip=tooltip("run", "kind", "time"),
             )
         ],
-        bars_per_name=len(_KINDS),
+        lines=True,
     )
 
 
@@ -128,7 +129,7 @@ def _texts(run: LabeledRun, phase: str) -> tuple[str, ...]:
     return (
         run.label,
         *(seconds(value_s) for value_s in times),
-        floor.bound_by,
+        "messages" if floor.bound_by == "link" else floor.bound_by,
         seconds(measured_s),
-        times_text(floor.times_floor),
+        "-" if floor.times_floor is None else f"{floor.times_floor:,.2f}",
     )

@@ -44,14 +44,14 @@ def section(
         published: the points of papers by data set.
 
     >>> section([], [], PublishedPoints()).missing[0][:60]
-    'No accuracy is given: `pi-bench accuracy MODEL --json FILE` '
+    'No accuracy is given. `pi-bench accuracy MODEL --json FILE` '
     """
     plots, tables, missing = [], [], []
     scored = [each for each in accuracies if each.integer.accuracy_pct is not None]
     if not scored:
         missing.append(
-            "No accuracy is given: `pi-bench accuracy MODEL --json FILE` with labeled images writes one, and "
-            "the page joins it with the latency of the same program."
+            "No accuracy is given. `pi-bench accuracy MODEL --json FILE` measures one on labeled images. "
+            "Give FILE to `pi-bench report` together with the latencies, and the page joins both."
         )
     if len(scored) < len(accuracies):
         missing.append(f"{len(accuracies) - len(scored)} results of accuracy are without labels.")

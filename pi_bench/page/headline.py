@@ -6,9 +6,17 @@ from collections.abc import Callable, Sequence
 
 from pi_bench.page.parts import Fact, PageTable, Section
 from pi_bench.page.ratios import ratio_facts
-from pi_bench.page.remarks import caution_addresses, caution_facts
-from pi_bench.page.runs import CAUTION_MARK, LabeledRun, by_link, ellipsis_text, label_parts, link_name
-from pi_bench.page.time_division import division_facts
+from pi_bench.page.remarks import caution_facts, doubt_words, mark_addresses
+from pi_bench.page.runs import (
+    LabeledRun,
+    by_link,
+    ellipsis_text,
+    label_parts,
+    link_name,
+    with_mark,
+    without_link,
+)
+from pi_bench.page.time_division import division_facts, kind_words
 from pi_bench.report.documents.latency import Distribution, Result
 from pi_bench.report.quantities import byte_count, counted, seconds, span_text, times_text
 
@@ -25,13 +33,12 @@ def section(runs: Sequence[LabeledRun]) -> Section:
             "At a glance",
             missing=("No result of `pi-bench latency` is given, so there are no times.",),
         )
-    answer, *others = _facts_of_one(runs[0].result) if len(runs) == 1 else _facts_of_several(runs)
-    divided = (*ratio_facts(runs), *division_facts(runs))
-    facts = (answer, *_weight_facts(runs), *caution_facts(runs), *others, *divided)
+    answer, *others = _facts_of_one(runs[0]) if len(runs) == 1 else _facts_of_several(runs)
+    facts = (answer, *_weight_facts(runs), *caution_facts(runs), *others, *ratio_facts(runs))
     verified = (_VERIFIED,) if any(run.result.verification is not None for run in runs) else ()
     ellipsis = ellipsis_text([run.result for run in runs])
-    words = (*verified, *((ellipsis,) if ellipsis else ()))
-    return Section("headline", "At a glance", words=words, facts=facts, tables=(_table(runs),))
+    words = (*verified, *doubt_words(runs), *((ellipsis,) if ellipsis else ()))
+    return Section("headline", "At a glance", words=words, facts=facts, tables=_tables(runs))
 
 
 def _weight_facts(runs: Sequence[LabeledRun]) -> tuple[Fact, ...]:
@@ -43,8 +50,8 @@ def _weight_facts(runs: Sequence[LabeledRun]) -> tuple[Fact, ...]:
         Fact(
             "weights",
             "random" if count == len(runs) else f"random in {count} of {len(runs)}",
-            "The answers mean nothing, although they are verified. Times and bytes are those of a trained "
-            "network.",
+            "Times and bytes are those of a trained network. The classes that these networks answer mean "
+            "nothing.",
         ),
     )
 
@@ -75,7 +82,8 @@ def interval_text(latency: Distribution) -> str:
     return f"{span_text(*latency.interval)} with a confidence of 95 %"
 
 
-def _facts_of_one(result: Result) -> tuple[Fact, ...]:
+def _facts_of_one(run: LabeledRun) -> tuple[Fact, ...]:
+    result = run.result
     words, alarming = verdict(result)
     latency, floor = result.online.latency_s, result.floor
     return (
@@ -104,6 +112,7 @@ def _facts_of_one(result: Result) -> tuple[Fact, ...]:
             f"Online, in {counted(result.online.comm_round_count, 'communication round')}. "
             f"Offline: {byte_count(result.offline.bytes.total)}.",
         ),
+        *division_facts(run),
     )
 
 
@@ -124,23 +133,19 @@ def _verification_note(result: Result) -> str:
 def _facts_of_several(runs: Sequence[LabeledRun]) -> tuple[Fact, ...]:
     verified = sum(not verdict(run.result)[1] for run in runs)
     others = [run.label for run in runs if verdict(run.result)[1]]
-    floors = [
-        (run.result.floor.online.times_floor, run)
-        for run in runs
-        if run.result.floor is not None and run.result.floor.online.times_floor is not None
-    ]
-    nearest = min(floors, key=lambda each: each[0] or 0.0) if floors else None
     return (
         Fact(
-            "answers",
+            "computation",
             f"{verified} of {len(runs)} verified",
             f"Not verified or failed: {'; '.join(others)}." if others else _right_words(runs),
             bool(others),
         ),
         *_latency_facts(runs),
-        Fact("floor", "not measured", "No result has limits of the machine (--no-limits).")
-        if nearest is None
-        else Fact("nearest to its floor", f"{times_text(nearest[0])} times", f"{nearest[1].label}."),
+        *(
+            (Fact("floor", "not measured", "No result has limits of the machine (--no-limits)."),)
+            if all(run.result.floor is None for run in runs)
+            else ()
+        ),
     )
 
 
@@ -151,26 +156,40 @@ def _right_words(runs: Sequence[LabeledRun]) -> str:
 
 
 def _latency_facts(runs: Sequence[LabeledRun]) -> list[Fact]:
-    """States the fastest and the slowest run; on several links those of each, which no link compares."""
+    """States the fastest and the slowest run; on several links those of each, which no link compares.
+
+    Behind them stand the distances from the floor and the kinds of operators that take the time, as ranges
+    over all runs.
+    """
     links = by_link(runs)
-    ordered = {link: sorted(found, key=_median_s) for link, found in links.items()}
-    if len(links) > 1:
-        return [
-            Fact(
-                f"online on {link}",
-                span_text(_median_s(found[0]), _median_s(found[-1])),
-                f"Fastest: {found[0].label}. Slowest: {found[-1].label}.",
-            )
-            if len(found) > 1
-            else Fact(f"online on {link}", seconds(_median_s(found[0])), f"{found[0].label}.")
-            for link, found in ordered.items()
-        ]
-    (found,) = ordered.values()
-    interval = interval_text(found[0].result.online.latency_s)
-    return [
-        Fact("fastest online", seconds(_median_s(found[0])), f"{found[0].label}; {interval}."),
-        Fact("slowest online", seconds(_median_s(found[-1])), f"{found[-1].label}."),
+    facts = []
+    for link, found in links.items():
+        ordered = sorted(found, key=_median_s)
+        low, high = (
+            with_mark(seconds(_median_s(run)), "online", run.result) for run in (ordered[0], ordered[-1])
+        )
+        value = high if len(found) == 1 else span_text(_median_s(ordered[0]), _median_s(ordered[-1]))
+        fastest, slowest = without_link(ordered[0]), without_link(ordered[-1])
+        which = (
+            f"{fastest}." if len(found) == 1 else f"Fastest: {fastest} ({low}). Slowest: {slowest} ({high})."
+        )
+        term = f"online on {link}" if len(links) > 1 else "online"
+        facts.append(Fact(term, value, " ".join([which, *_floor_words(found), *kind_words(found)])))
+    return facts
+
+
+def _floor_words(runs: Sequence[LabeledRun]) -> list[str]:
+    """Says how many times their floors the runs take, where floors were measured."""
+    known = [
+        times
+        for run in runs
+        if run.result.floor is not None and (times := run.result.floor.online.times_floor) is not None
     ]
+    if not known:
+        return []
+    low, high = _two_decimals(min(known)), _two_decimals(max(known))
+    span = low if low == high else f"{low} to {high}"
+    return [f"{span} times the floor, the least time that the machine and the link need."]
 
 
 def _median_s(run: LabeledRun) -> float:
@@ -178,9 +197,9 @@ def _median_s(run: LabeledRun) -> float:
 
 
 _VERIFIED = (
-    "Verified means that both parties computed the integer network: every value of every run was compared "
-    "with the same operator in the clear. It is no comparison with the right classes of images, and none "
-    "with the float network."
+    "Verified means: every value that the two parties computed in secret was compared with the same operator "
+    "in the clear, and none was wrong. This says nothing about whether the network names the right class of "
+    "an image, nor whether its integers answer as the float network does."
 )
 _SETTINGS: dict[str, Callable[[LabeledRun], str]] = {
     "network": lambda run: label_parts(run.label)[0],
@@ -193,21 +212,37 @@ _SETTINGS: dict[str, Callable[[LabeledRun], str]] = {
 _FIGURES: dict[str, Callable[[Result], tuple[float | None, str]]] = {
     "online": lambda result: _time(result.online.latency_s.median),
     "confidence 95 %": lambda result: _interval(result.online.latency_s),
+    "quartiles": lambda result: _quartiles(result.online.latency_s),
     "times floor": lambda result: _times_floor(result),
     "offline": lambda result: _time(result.offline.time_s),
+    "set-up": lambda result: _time(result.setup.time_s),
     "first inference": lambda result: _time(result.first_inference_s),
     "sent online": lambda result: _bytes(result.online.bytes.total),
     "sent offline": lambda result: _bytes(result.offline.bytes.total),
     "ReLUs": lambda result: (result.network.relu_count, f"{result.network.relu_count:,}"),
 }
-"""The figures of the table of runs, each as a number for sorting, None where there is none, and as text."""
+"""The figures of the table of runs, each as a number for sorting, None where there is none, and as text.
+
+A run has either an interval of the median or, if its runs are too few for one, the quartiles.
+"""
 
 
-def _table(runs: Sequence[LabeledRun]) -> PageTable:
-    """Returns one row per run, named by its network, with the sign of a caution behind the name.
+def _tables(runs: Sequence[LabeledRun]) -> tuple[PageTable, ...]:
+    """Returns one table of runs; one per link where each link has several runs."""
+    links = by_link(runs)
+    if len(links) == 1 or min(map(len, links.values())) == 1:
+        return (_table(runs, runs, "Every run"),)
+    return tuple(_table(found, runs, f"Every run over {link}") for link, found in links.items())
+
+
+def _table(runs: Sequence[LabeledRun], every: Sequence[LabeledRun], title: str) -> PageTable:
+    """Returns one row per run, named by its network, with the mark of the run behind the name.
 
     A column in which all of several runs have one value is left out, and the title has the value. The columns
-    can be sorted.
+    can be sorted. A line stands between networks of several runs.
+
+    Args:
+        every: all runs of the page, among which the addresses of marks are found.
     """
     figures = [[write(run.result) for write in _FIGURES.values()] for run in runs]
     columns = (*_SETTINGS, *_FIGURES)
@@ -219,17 +254,20 @@ def _table(runs: Sequence[LabeledRun]) -> PageTable:
     by_column = list(zip(columns, zip(*cells, strict=True), strict=True))[1:]
     shared = {name: texts[0] for name, texts in by_column if len(set(texts)) == 1 and _is_left_out(texts)}
     shown = [at for at, name in enumerate(columns) if name not in shared]
-    addresses = caution_addresses(runs)
+    addresses = mark_addresses(every)
     throughout = ", ".join(f"{name} {value}" for name, value in shared.items() if value != "-")
+    names = [row[0] for row in cells]
+    begins = frozenset(at for at in range(1, len(names)) if names[at] != names[at - 1])
     return PageTable(
-        f"Every run. Throughout: {throughout}" if throughout else "Every run",
+        f"{title}. Throughout: {throughout}" if throughout else title,
         tuple(columns[at] for at in shown),
         tuple(
-            (row[0] + (f" {CAUTION_MARK}" if run.number in addresses else ""), *(row[at] for at in shown[1:]))
+            (with_mark(row[0], "", run.result), *(row[at] for at in shown[1:]))
             for run, row in zip(runs, cells, strict=True)
         ),
         links={row: addresses[run.number] for row, run in enumerate(runs) if run.number in addresses},
         sort_values=tuple(tuple(row[at] for at in shown) for row in values),
+        begins=begins if len(begins) + 1 < len(names) else frozenset(),
     )
 
 
@@ -257,7 +295,15 @@ def _interval(latency: Distribution) -> tuple[float | None, str]:
     return (None, "-") if latency.interval is None else (latency.interval[0], span_text(*latency.interval))
 
 
+def _quartiles(latency: Distribution) -> tuple[float | None, str]:
+    return (latency.q1, span_text(latency.q1, latency.q3)) if latency.interval is None else (None, "-")
+
+
 def _times_floor(result: Result) -> tuple[float | None, str]:
-    if result.floor is None:
-        return None, "-"
-    return result.floor.online.times_floor, times_text(result.floor.online.times_floor)
+    times = None if result.floor is None else result.floor.online.times_floor
+    return (None, "-") if times is None else (times, _two_decimals(times))
+
+
+def _two_decimals(times: float) -> str:
+    """Writes how many times its floor a time is, so that the digits of a column stand below each other."""
+    return f"{times:,.2f}"

@@ -5,8 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pi_bench.page.parts import PageTable, Plot, Section
-from pi_bench.page.runs import LabeledRun, label_parts, without_network
-from pi_bench.page.specs import Encoding, bars_of_runs, layer, quantity, rounded, series, tooltip, with_prefix
+from pi_bench.page.runs import LabeledRun, label_parts
+from pi_bench.page.specs import (
+    Encoding,
+    bars_of_runs,
+    layer,
+    quantity,
+    rounded,
+    series,
+    tooltip,
+    with_prefix,
+)
 from pi_bench.page.theme import CLIENT, INK, MESSAGES, SERVER, WAITING
 from pi_bench.page.time_division import division_text
 from pi_bench.report.documents.floor import Floor
@@ -19,11 +28,12 @@ _KINDS = ("compute", "send", "wait", "hidden", "floor")
 _COLORS = (CLIENT, MESSAGES, WAITING, SERVER, INK)
 
 _FLOOR_WORDS = (
-    "The floors of the layers do not add up to the floor of the phase. That of a layer is the longest of the "
-    "client's work, the server's work and the messages of this layer alone. The phase adds up each of the "
-    "three over all layers before it takes the longest, because they may overlap: this makes it smaller "
-    "than the sum. Its messages also wait for each other, where a layer counts either their bytes or their "
-    "travel: this makes it larger."
+    "The upright tick of a layer is its floor: the longest of the client's work, the server's work and the "
+    "messages of this layer alone. A layer can take less time than that, because the client may wait for its "
+    "message in a later layer; such a floor stands in the table alone.",
+    "The floors of the layers do not add up to the floor of the phase, for two reasons. Work and messages of "
+    "different layers overlap, which makes the floor of the phase smaller. Messages of different layers wait "
+    "for each other, which makes it larger.",
 )
 
 
@@ -44,9 +54,7 @@ def section(runs: Sequence[LabeledRun]) -> Section:
             "single layers do not add up exactly.",
             "To the left of 0 stands hidden work: the server computes it while the client does not wait for "
             "it, so it is no part of the latency.",
-            "The floor of a layer includes the travel of its message. The client may wait for it in a later "
-            "layer, so a layer can take less time than its floor.",
-            *((_FLOOR_WORDS,) if any(run.result.floor is not None for run in runs) else ()),
+            *(_FLOOR_WORDS if any(run.result.floor is not None for run in runs) else ()),
         ),
         plots=_plots(runs),
     )
@@ -56,11 +64,8 @@ def _plots(runs: Sequence[LabeledRun]) -> tuple[Plot, ...]:
     """Returns one plot per run, grouped by network where a network has several runs."""
     networks = [label_parts(run.label)[0] for run in runs]
     if len(set(networks)) == len(networks):
-        return tuple(_plot(run, run.label, "") for run in runs)
-    return tuple(
-        _plot(run, without_network(run) or run.label, network)
-        for run, network in zip(runs, networks, strict=True)
-    )
+        networks = [""] * len(runs)
+    return tuple(_plot(run, network) for run, network in zip(runs, networks, strict=True))
 
 
 def segments(row: LayerTime[MeasuredLayer]) -> list[tuple[str, float, float]]:
@@ -85,7 +90,7 @@ def segments(row: LayerTime[MeasuredLayer]) -> list[tuple[str, float, float]]:
     return [each for each in found if each[2] > each[1]]
 
 
-def _plot(run: LabeledRun, choice: str, group: str) -> Plot:
+def _plot(run: LabeledRun, group: str) -> Plot:
     known_s = layer_floors_s(run.result.floor)
     measured = run.result.online.layers
     rows = layer_times(measured, [known_s.get(each.id) for each in measured])
@@ -103,7 +108,7 @@ def _plot(run: LabeledRun, choice: str, group: str) -> Plot:
             ("layer", "operator", "ReLUs", "time", "compute", "send", "wait", "hidden", "floor"),
             tuple(_texts(row, label) for row, label in zip(rows, labels, strict=True)),
         ),
-        choice=choice,
+        choice=run.label,
         choice_group=group,
     )
 
@@ -130,13 +135,14 @@ def _spec(rows: Sequence[LayerTime[MeasuredLayer]], labels: Sequence[str]) -> En
     floors = [
         {"layer": label, "kind": "floor", "to_s": rounded(row.floor_s)}
         for row, label in zip(rows, labels, strict=True)
-        if row.floor_s
+        if row.floor_s and row.floor_s <= row.time_s
     ]
     shown = {bar["kind"] for bar in bars} | ({"floor"} if floors else set())
     kinds = [kind for kind in _KINDS if kind in shown]
     color = series("kind", kinds, [_COLORS[_KINDS.index(kind)] for kind in kinds])
     x = quantity("to_s", "time of the layer", "s")
-    x["axis"]["labelExpr"] = with_prefix("abs(datum.value)", "s")  # hidden work is drawn to the left
+    written = with_prefix("abs(datum.value)", "s")
+    x["axis"]["labelExpr"] = f"(datum.value < 0 ? 'hidden ' : '') + {written}"
     first = {**quantity("from_s", "time of the layer", "s"), "axis": x["axis"]}
     tick = {"type": "tick", "thickness": 3, "size": 16}
     return bars_of_runs(

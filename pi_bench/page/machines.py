@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from pi_bench.page.parts import PageTable, Section
-from pi_bench.page.remarks import KINDS, remark_table, remarks_of
+from pi_bench.page.remarks import KINDS, doubt_table, remark_table, remarks_of
 from pi_bench.page.run_groups import group_text
 from pi_bench.page.runs import LabeledRun
 from pi_bench.report.documents.fields import Loopback, Machine
@@ -50,6 +50,8 @@ def section(runs: Sequence[LabeledRun]) -> Section:
     ]
     if remarks:
         tables.append(remark_table(remarks, runs))
+    if (doubts := doubt_table(runs)) is not None:
+        tables.append(doubts)
     kinds = {each.kind: KINDS[each.kind] for each in remarks}
     words = [" ".join(kinds.values())] if kinds else []
     if len(machines) > 1:

@@ -21,6 +21,8 @@ class PageTable:
         addresses: an address of its own for a row, by the row.
         sort_values: numbers by which a reader can sort the rows, one per column, None for columns of names;
             empty for a table that stays in its order. Each row of such a table takes one line as well.
+        folded: whether a reader opens it first, because it is long and seldom needed.
+        begins: the rows with which a group of rows begins. A line stands above each, until a reader sorts.
 
     >>> PageTable("bytes", ("run", "online"), (("first", "2.12 MB"),)).columns
     ('run', 'online')
@@ -33,6 +35,8 @@ class PageTable:
     links: Mapping[int, str] = field(default_factory=dict)
     addresses: Mapping[int, str] = field(default_factory=dict)
     sort_values: tuple[tuple[float | None, ...], ...] = ()
+    folded: bool = False
+    begins: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)

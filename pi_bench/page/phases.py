@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pi_bench.metrics.statistics import summarize
 from pi_bench.page.link_plots import plots_by_link
 from pi_bench.page.parts import PageTable, Plot, Section
 from pi_bench.page.runs import LabeledRun
-from pi_bench.page.specs import Encoding, bars_of_runs, interval, layer, quantity, rounded, series, tooltip
-from pi_bench.page.theme import INK, MEASURED
-from pi_bench.report.quantities import seconds, span_text
+from pi_bench.page.specs import (
+    Encoding,
+    bars_of_runs,
+    interval,
+    layer,
+    rounded,
+    series,
+    shapes,
+    spread_out,
+    tooltip,
+)
+from pi_bench.page.theme import INK, colors_by_name
+from pi_bench.report.quantities import counted, seconds, span_text
 
-_MEASURED, _FLOOR = "median", "floor"
+_CONFIDENCE, _QUARTILES = "confidence 95 %", "quartiles"
+_FLOOR = "floor"
 _TITLES = {"online": "Online latency", "offline": "Offline time"}
 
 
@@ -24,20 +35,41 @@ def section(runs: Sequence[LabeledRun]) -> Section:
     """
     if not runs:
         return Section("phases", "Offline and online", missing=("No run is given.",))
+    colors = colors_by_name(run.result.protocol for run in runs)
     return Section(
         "phases",
         "Offline and online",
         words=(
-            "Bars are medians of the timed runs. The line along a bar is the interval of the median "
-            "(confidence 95 %), or the middle half of the runs where fewer than 6 were timed. The tick "
-            "across a bar is the floor: no whole run on that machine and link can be faster.",
-            "Each plot has an axis of its own.",
+            f"A point is the median of the timed runs, in the color of its protocol. {_interval_words(runs)} "
+            "The upright tick is the floor: no run on that machine and link can be faster.",
+            "Each plot has an axis of its own. The axis is logarithmic where times differ by a factor of "
+            "more than 20: equal distances are then equal ratios.",
         ),
-        plots=plots_by_link(runs, _plot),
+        plots=plots_by_link(runs, lambda found, phase: _plot(found, phase, colors)),
         missing=()
         if any(run.result.floor is not None for run in runs)
         else ("No floor is drawn: the results have no limits of the machine.",),
     )
+
+
+def _interval_words(runs: Sequence[LabeledRun]) -> str:
+    """Says what the line beside a point is: with few runs it cannot be an interval of the median."""
+    names = {_interval_name(run) for run in runs}
+    if names == {_CONFIDENCE}:
+        return "The line through it is the interval in which the median lies with a confidence of 95 %."
+    counts = sorted({run.result.runs for run in runs if _interval_name(run) == _QUARTILES})
+    how_many = counted(counts[0], "run") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} runs"
+    quartiles = f"the quartiles of {how_many}: half of the runs lie between them"
+    if names == {_QUARTILES}:
+        return f"The line through it joins {quartiles}."
+    return (
+        "The line through it is the interval in which the median lies with a confidence of 95 %. Where a "
+        f"result has too few runs for one, the line joins {quartiles}."
+    )
+
+
+def _interval_name(run: LabeledRun) -> str:
+    return _QUARTILES if run.result.online.latency_s.interval is None else _CONFIDENCE
 
 
 def samples_of(run: LabeledRun, phase: str) -> list[float]:
@@ -66,12 +98,17 @@ def floor_s(run: LabeledRun, phase: str) -> float | None:
     return floor.online.time_s if phase == "online" else floor.offline.time_s
 
 
-def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
+def _plot(runs: Sequence[LabeledRun], phase: str, colors: Mapping[str, str]) -> Plot:
     labels = [run.label for run in runs]
     summaries = [_summary(run, phase) for run in runs]
-    bars = [
-        {"run": label, "kind": _MEASURED, "time_s": rounded(median), "time": seconds(median)}
-        for label, (median, _, _) in zip(labels, summaries, strict=True)
+    medians = [
+        {
+            "run": run.label,
+            "kind": run.result.protocol,
+            "time_s": rounded(median),
+            "time": seconds(median),
+        }
+        for run, (median, _, _) in zip(runs, summaries, strict=True)
     ]
     intervals = [
         {"run": label, "low_s": rounded(low), "high_s": rounded(high)}
@@ -82,16 +119,17 @@ def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
         for run in runs
         if (least_s := floor_s(run, phase)) is not None
     ]
+    between = " or ".join(dict.fromkeys(map(_interval_name, runs)))
     return Plot(
         name=phase,
         title=_TITLES[phase],
         words=_words(labels, [median for median, _, _ in summaries], phase),
-        spec=_spec(labels, bars, intervals, floors, _TITLES[phase].lower()),
+        spec=_spec(labels, medians, intervals, floors, _TITLES[phase].lower(), colors),
         table=PageTable(
             f"{_TITLES[phase]} by run",
-            ("run", "median", "from", "to", "floor"),
+            ("run", "median", between, "floor"),
             tuple(
-                (run.label, seconds(median), seconds(low), seconds(high), _floor_text(floor_s(run, phase)))
+                (run.label, seconds(median), span_text(low, high), _floor_text(floor_s(run, phase)))
                 for run, (median, low, high) in zip(runs, summaries, strict=True)
             ),
         ),
@@ -111,22 +149,26 @@ def _summary(run: LabeledRun, phase: str) -> tuple[float, float, float]:
 
 def _spec(
     labels: Sequence[str],
-    bars: list[Encoding],
+    medians: list[Encoding],
     intervals: list[Encoding],
     floors: list[Encoding],
     title: str,
+    colors: Mapping[str, str],
 ) -> Encoding:
-    x = quantity("time_s", title, "s")
-    shown = [_MEASURED, _FLOOR] if floors else [_MEASURED]
-    color = series("kind", shown, (MEASURED, INK))
-    tick = {"type": "tick", "thickness": 3, "size": 18}
+    ends = [row[end] for row in intervals for end in ("low_s", "high_s")]
+    x = spread_out("time_s", title, "s", [*ends, *(row["time_s"] for row in (*medians, *floors))])
+    kinds = list(dict.fromkeys(row["kind"] for row in medians))
+    shown = [*kinds, *([_FLOOR] if floors else [])]
+    color = series("kind", shown, [*(colors[kind] for kind in kinds), INK])
+    shape, about = shapes("kind", shown, upright=_FLOOR), tooltip("run", "time")
     return bars_of_runs(
         labels,
         [
-            layer({"type": "bar", "height": 14}, bars, x=x, color=color, tooltip=tooltip("run", "time")),
+            layer("point", medians, x=x, color=color, shape=shape, tooltip=about),
             interval(intervals, "low_s", "high_s"),
-            *([layer(tick, floors, x=x, color=color, tooltip=tooltip("run", "time"))] if floors else []),
+            *([layer("point", floors, x=x, color=color, shape=shape, tooltip=about)] if floors else []),
         ],
+        lines=True,
     )
 
 

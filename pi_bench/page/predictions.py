@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pi_bench.page.link_plots import plots_by_link
 from pi_bench.page.parts import PageTable, Plot, Section
-from pi_bench.page.runs import LabeledRun
-from pi_bench.page.specs import Encoding, bars_of_runs, layer, offset, quantity, rounded, series, tooltip
-from pi_bench.page.theme import MEASURED, PREDICTED
+from pi_bench.page.runs import LabeledRun, link_name
+from pi_bench.page.specs import (
+    Encoding,
+    bars_of_runs,
+    interval,
+    layer,
+    quantity,
+    rounded,
+    series,
+    shapes,
+    tooltip,
+)
+from pi_bench.page.theme import colors_by_name
+from pi_bench.report.documents.latency import ProbedLink
 from pi_bench.report.documents.predicted import ComparedPrediction
-from pi_bench.report.quantities import difference_text, seconds
+from pi_bench.report.quantities import difference_text, percent, seconds
 
-_KINDS = ("measured", "predicted")
+_FEWEST = 3
+"""So few predictions may have errors of one sign by chance."""
+_ONE_SIDED = 0.9
+"""Errors are one-sided if at least this part of them has one sign."""
+_SMALL = 0.03
+"""A smaller median error is not worth a sentence."""
 
 
 def section(runs: Sequence[LabeledRun]) -> Section:
-    """Returns one plot per phase with two bars per run.
+    """Returns one plot per phase with the error of each run's prediction.
 
     >>> section([]).plots
     ()
@@ -32,16 +48,66 @@ def section(runs: Sequence[LabeledRun]) -> Section:
             "Predicted and measured",
             missing=(f"No result has a prediction, so none is drawn. {words}",),
         )
+    colors = colors_by_name(run.result.protocol for run in runs)
     return Section(
         "predictions",
         "Predicted and measured",
         words=(
-            "Predictions come from the costs of single primitives and the link alone. They know nothing of "
-            "the measured time.",
+            "A prediction is computed from the costs of single primitives and from the link. It does not use "
+            "the measured time. A line leads from 0, which is the measured time, to the prediction.",
+            *overall_words(known),
         ),
-        plots=plots_by_link(known, _plot),
+        plots=plots_by_link(known, lambda found, phase: _plot(found, phase, colors)),
         missing=(f"Without a prediction: {'; '.join(missing)}. {words}",) if missing else (),
     )
+
+
+def overall_words(runs: Sequence[LabeledRun]) -> tuple[str, ...]:
+    """Judges the predictions of several runs: their typical error, and the groups that err to one side.
+
+    A group is a phase of one protocol on one link.
+
+    >>> overall_words([])
+    ()
+    """
+    if len(runs) < _FEWEST:
+        return ()
+    errors = {phase: [_ratio(run, phase) - 1 for run in runs] for phase in ("online", "offline")}
+    typical = " and ".join(
+        f"at most {percent(statistics.median(map(abs, found)))} {phase}" for phase, found in errors.items()
+    )
+    biased = [words for phase in errors for words in _one_sided(runs, phase)]
+    return (
+        f"Half of the {len(runs)} predictions are wrong by {typical}. "
+        + (f"These groups err to one side: {'; '.join(biased)}." if biased else "No group errs to one side."),
+        *(
+            (
+                "A right prediction over a slow link shows little more than that the link is known, because "
+                "the link takes nearly all of the time.",
+            )
+            if any(isinstance(run.result.link, ProbedLink) for run in runs)
+            else ()
+        ),
+    )
+
+
+def _one_sided(runs: Sequence[LabeledRun], phase: str) -> list[str]:
+    groups: dict[tuple[str, str], list[float]] = {}
+    for run in runs:
+        groups.setdefault((run.result.protocol, link_name(run.result)), []).append(_ratio(run, phase) - 1)
+    found = []
+    for (protocol, link), errors in groups.items():
+        sign = 1 if statistics.median(errors) > 0 else -1
+        count = sum(sign * error > 0 for error in errors)
+        middle = statistics.median(errors)
+        if len(errors) < _FEWEST or count < _ONE_SIDED * len(errors) or abs(middle) < _SMALL:
+            continue
+        side = "long" if sign > 0 else "short"
+        found.append(
+            f"{protocol} {phase} on {link}, {count} of {len(errors)} too {side}, by {percent(abs(middle))} "
+            "in the median"
+        )
+    return found
 
 
 def times_s(run: LabeledRun, phase: str) -> tuple[float, float]:
@@ -65,54 +131,61 @@ def _distance(ratio: float) -> float:
     return max(ratio, 1 / ratio) if ratio else math.inf
 
 
-def _middle_words(ratios: Sequence[float]) -> str:
-    """Returns a sentence about the median difference of predicted and measured times."""
-    middle = statistics.median(abs(ratio - 1) for ratio in ratios)
-    return f"Half of the {len(ratios)} predictions are at most {100 * middle:.0f} % off."
+def _ratio(run: LabeledRun, phase: str) -> float:
+    measured, predicted = times_s(run, phase)
+    return predicted / measured if measured else 1.0
 
 
-def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
+def _plot(runs: Sequence[LabeledRun], phase: str, colors: Mapping[str, str]) -> Plot:
+    ratios = [_ratio(run, phase) for run in runs]
+    texts = [difference_text(ratio, "measured") for ratio in ratios]
     rows: list[Encoding] = [
-        {"run": run.label, "kind": kind, "time_s": rounded(value_s), "time": seconds(value_s)}
-        for run in runs
-        for kind, value_s in zip(_KINDS, times_s(run, phase), strict=True)
-    ]
-    ratios = [
-        predicted / measured if measured else 1.0
-        for measured, predicted in (times_s(run, phase) for run in runs)
+        {
+            "run": run.label,
+            "protocol": run.result.protocol,
+            "error_pct": rounded(100 * (ratio - 1)),
+            "begin_pct": 0,
+            "predicted": text,
+        }
+        for run, ratio, text in zip(runs, ratios, texts, strict=True)
     ]
     farthest = max(range(len(runs)), key=lambda number: _distance(ratios[number]))
     return Plot(
         name=f"predicted-{phase}",
-        title=f"Predicted and measured, {phase}",
-        words=f"The prediction {phase} that is farthest off is that of {runs[farthest].label}: "
-        f"{difference_text(ratios[farthest], 'measured')}. {_middle_words(ratios)}"
+        title=f"Error of the prediction, {phase}",
+        words=f"The prediction that is farthest off is that of {runs[farthest].label}: {texts[farthest]}."
         if len(runs) > 1
-        else f"The prediction {phase} is {difference_text(ratios[0], 'measured')}.",
-        spec=bars_of_runs(
-            [run.label for run in runs],
-            [
-                layer(
-                    "bar",
-                    rows,
-                    x=quantity("time_s", f"time {phase}", "s"),
-                    yOffset=offset("kind", _KINDS),
-                    color=series("kind", _KINDS, (MEASURED, PREDICTED)),
-                    tooltip=tooltip("run", "kind", "time"),
-                )
-            ],
-            bars_per_name=len(_KINDS),
-        ),
+        else f"The prediction {phase} is {texts[0]}.",
+        spec=_spec(runs, rows, phase, colors),
         table=PageTable(
             f"Predicted and measured times, {phase}",
-            ("run", *_KINDS, "difference"),
+            ("run", "measured", "predicted", "difference"),
             tuple(
-                (
-                    run.label,
-                    *(seconds(value_s) for value_s in times_s(run, phase)),
-                    difference_text(ratio, "measured"),
-                )
-                for run, ratio in zip(runs, ratios, strict=True)
+                (run.label, *(seconds(value_s) for value_s in times_s(run, phase)), text)
+                for run, text in zip(runs, texts, strict=True)
             ),
         ),
+    )
+
+
+def _spec(
+    runs: Sequence[LabeledRun], rows: Sequence[Encoding], phase: str, colors: Mapping[str, str]
+) -> Encoding:
+    protocols = list(dict.fromkeys(row["protocol"] for row in rows))
+    x = quantity("error_pct", f"predicted minus measured, {phase}", "")
+    x["axis"]["labelExpr"] = "datum.label + ' %'"
+    return bars_of_runs(
+        [run.label for run in runs],
+        [
+            interval(rows, "begin_pct", "error_pct"),
+            layer(
+                "point",
+                rows,
+                x=x,
+                color=series("protocol", protocols, [colors[name] for name in protocols]),
+                shape=shapes("protocol", protocols),
+                tooltip=tooltip("run", "predicted"),
+            ),
+        ],
+        lines=True,
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
+from pi_bench.errors import PiBenchError
 from pi_bench.page.parts import Fact, PageTable
-from pi_bench.page.runs import LabeledRun, by_link, label_parts, link_name
+from pi_bench.page.runs import CAUTION_MARK, LabeledRun, by_link, label_parts, link_name, with_mark
+from pi_bench.registry import find_protocol
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.quantities import counted, ratio_text, times_text
 
@@ -16,6 +18,7 @@ _FIGURES: Mapping[str, Callable[[Result], float]] = {
     "sent online": lambda result: result.online.bytes.total,
     "sent offline": lambda result: result.offline.bytes.total,
 }
+_TIMES = ("online", "offline")
 _Pair = tuple[LabeledRun, LabeledRun]
 
 
@@ -43,6 +46,9 @@ def pairs_of(runs: Sequence[LabeledRun]) -> list[_Pair]:
 def ratio_facts(runs: Sequence[LabeledRun]) -> tuple[Fact, ...]:
     """States the ratios of each protocol to the first one, over all networks, and those online for each link.
 
+    Ratios of times come from the pairs without a caution, as long as there is one. A ratio of a marked run
+    has its mark.
+
     >>> ratio_facts([])
     ()
     """
@@ -50,25 +56,52 @@ def ratio_facts(runs: Sequence[LabeledRun]) -> tuple[Fact, ...]:
     facts = []
     for protocol in dict.fromkeys(other.result.protocol for _, other in pairs):
         own = [pair for pair in pairs if pair[1].result.protocol == protocol]
-        links = by_link([other for _, other in own])
-        online = "; ".join(
-            f"{link} {_range([pair for pair in own if link_name(pair[1].result) == link], 'online')}"
-            for link in links
-        )
         base = own[0][0].result.protocol
+        chosen = _without_caution(own)
+        count = counted(len(chosen), "network and link", "networks and links")
         facts.append(
             Fact(
                 f"{protocol} beside {base}",
-                f"{_range(own, 'online')} times online",
-                f"{counted(len(own), 'pair')} with the same network and link. "
-                + (f"Online by link: {online}. " if len(links) > 1 else "")
-                + f"Offline: {_range(own, 'offline')} times. "
+                f"{_range(chosen, 'online')} times online",
+                f"{protocol} divided by {base}, of {count}{_left_out_words(own, chosen)}. {_link_words(own)}"
+                f"Offline: {_range(chosen, 'offline')} times. "
                 f"Bytes: {_range(own, 'sent online')} times online, "
-                f"{_range(own, 'sent offline')} times offline.",
+                f"{_range(own, 'sent offline')} times offline.{_caveat(protocol)}",
                 address="settings",
             )
         )
     return tuple(facts)
+
+
+def _without_caution(pairs: Sequence[_Pair]) -> Sequence[_Pair]:
+    """Returns the pairs of which no run has a caution; all, if there is no such pair."""
+    return [pair for pair in pairs if not any(run.result.cautions for run in pair)] or pairs
+
+
+def _left_out_words(pairs: Sequence[_Pair], chosen: Sequence[_Pair]) -> str:
+    if len(chosen) == len(pairs):
+        return ""
+    return f" without {CAUTION_MARK}; {len(pairs) - len(chosen)} others have it"
+
+
+def _link_words(pairs: Sequence[_Pair]) -> str:
+    links = by_link([other for _, other in pairs])
+    if len(links) < 2:
+        return ""
+    ranges = []
+    for link in links:
+        own = [pair for pair in pairs if link_name(pair[1].result) == link]
+        ranges.append(f"{link} {_range(_without_caution(own), 'online')}")
+    return f"Online by link: {'; '.join(ranges)}. "
+
+
+def _caveat(protocol: str) -> str:
+    """Returns what a protocol says against itself; nothing for one that is not installed."""
+    try:
+        caveat = find_protocol(protocol).caveat
+    except PiBenchError:
+        return ""
+    return f" {caveat}" if caveat else ""
 
 
 def ratio_tables(runs: Sequence[LabeledRun]) -> tuple[PageTable, ...]:
@@ -87,7 +120,7 @@ def ratio_tables(runs: Sequence[LabeledRun]) -> tuple[PageTable, ...]:
             ("network", "link", "protocols", *_FIGURES),
             tuple(
                 (
-                    label_parts(other.label)[0],
+                    with_mark(label_parts(other.label)[0], "", base.result, other.result),
                     link_name(other.result),
                     f"{other.result.protocol} / {base.result.protocol}",
                     *("-" if ratio is None else ratio_text(ratio) for ratio in own),
@@ -114,8 +147,13 @@ def _ratio(pair: _Pair, name: str) -> float | None:
 
 
 def _range(pairs: Sequence[_Pair], name: str) -> str:
-    known = [ratio for pair in pairs if (ratio := _ratio(pair, name)) is not None]
+    """Writes the smallest and the largest ratio. A ratio of times has the mark of its runs."""
+    known = [(ratio, pair) for pair in pairs if (ratio := _ratio(pair, name)) is not None]
     if not known:
         return "-"
-    low, high = times_text(min(known)), times_text(max(known))
+    known.sort(key=lambda each: each[0])
+    low, high = (
+        with_mark(times_text(ratio), name, *(run.result for run in pair if name in _TIMES))
+        for ratio, pair in (known[0], known[-1])
+    )
     return low if low == high else f"{low} to {high}"

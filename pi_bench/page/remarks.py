@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pi_bench.page.doubts import (
+    FAR_OFF,
+    WIDE_SPREAD,
+    added_by_bytes_s,
+    added_by_trips_s,
+    doubts_of,
+    fraction_range,
+    part_of_latency,
+)
 from pi_bench.page.parts import Fact, PageTable
 from pi_bench.page.run_groups import group_text
-from pi_bench.page.runs import CAUTION_MARK, LabeledRun
+from pi_bench.page.runs import CAUTION_MARK, DOUBT_MARK, LabeledRun, mark_of
+from pi_bench.report.cautions import LINK_CODES
 from pi_bench.report.documents.cautions import CAUTION_WORDS
-from pi_bench.report.quantities import counted
+from pi_bench.report.quantities import counted, percent, seconds, span_text
 
 KINDS = {
     "caution": "A caution names a circumstance of the machine that makes figures doubtful.",
@@ -18,6 +28,10 @@ KINDS = {
     "note": "A note states a fact about a protocol or a program, and casts no doubt on figures.",
 }
 """The kinds in the order of the table, each with its meaning."""
+_LINK_EFFECTS = {
+    "slow-link": ("Missing bandwidth explains at most", added_by_bytes_s),
+    "long-round-trip": ("Longer round trips explain", added_by_trips_s),
+}
 _NUMBER = re.compile(r"\d[\d,]*(?:\.\d+)?")
 
 
@@ -52,24 +66,26 @@ def remarks_of(runs: Sequence[LabeledRun]) -> list[Remark]:
     """
     found = []
     for kind in KINDS:
-        alike: dict[tuple[str, tuple[str, ...]], list[tuple[str, LabeledRun]]] = {}
+        alike: dict[tuple[str, tuple[str, ...], str], list[tuple[str, LabeledRun]]] = {}
         for run in runs:
-            for text, phases in dict.fromkeys(_texts(run, kind)):
+            for text, phases, code in dict.fromkeys(_texts(run, kind)):
                 key = text if kind == "warning" else _NUMBER.sub("#", text)
-                alike.setdefault((key, phases), []).append((text, run))
-        for number, ((_, phases), own) in enumerate(alike.items(), start=1):
+                alike.setdefault((key, phases, code), []).append((text, run))
+        for number, ((_, phases, code), own) in enumerate(alike.items(), start=1):
             owners = {run.number: run for _, run in own}
             text = _merged([text for text, _ in own])
+            if code in LINK_CODES:
+                text += _link_words(list(owners.values()), (code,))
             found.append(Remark(kind, text, f"{kind}-{number}", phases, list(owners.values())))
     return found
 
 
-def _texts(run: LabeledRun, kind: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Returns the texts of a kind, each with the phases that it concerns."""
+def _texts(run: LabeledRun, kind: str) -> list[tuple[str, tuple[str, ...], str]]:
+    """Returns the texts of a kind, each with the phases that it concerns and the code of a caution."""
     result = run.result
     if kind == "caution":
-        return [(caution.text, caution.phases) for caution in result.cautions]
-    return [(text, ()) for text in (result.warnings if kind == "warning" else result.notes)]
+        return [(caution.text, caution.phases, caution.code) for caution in result.cautions]
+    return [(text, (), "") for text in (result.warnings if kind == "warning" else result.notes)]
 
 
 def _merged(texts: Sequence[str]) -> str:
@@ -104,10 +120,55 @@ def _concerns(remark: Remark) -> str:
     return ", ".join(remark.phases) or "all figures"
 
 
-def caution_addresses(runs: Sequence[LabeledRun]) -> dict[int, str]:
-    """Returns the address of the first caution of each run that has one, by the number of the run.
+def doubt_table(runs: Sequence[LabeledRun]) -> PageTable | None:
+    """Returns the table of the runs whose online latency is uncertain; None without such a run.
 
-    >>> caution_addresses([])
+    A row has an address, to which the mark of its run leads if the run has no caution.
+
+    >>> doubt_table([]) is None
+    True
+    """
+    doubtful = [run for run in runs if doubts_of(run.result)]
+    if not doubtful:
+        return None
+    return PageTable(
+        "Runs whose online latency is uncertain",
+        ("run", "online", "middle half", "why"),
+        tuple(
+            (
+                run.label,
+                seconds(run.result.online.latency_s.median),
+                span_text(run.result.online.latency_s.q1, run.result.online.latency_s.q3),
+                " ".join(doubts_of(run.result)),
+            )
+            for run in doubtful
+        ),
+        addresses={row: f"doubt-{run.number}" for row, run in enumerate(doubtful)},
+    )
+
+
+def doubt_words(runs: Sequence[LabeledRun]) -> tuple[str, ...]:
+    """Says what the mark of an uncertain latency means, and how many runs have it; nothing without one.
+
+    >>> doubt_words([])
+    ()
+    """
+    count = sum(mark_of(run.result) == DOUBT_MARK for run in runs)
+    if not count:
+        return ()
+    return (
+        f"{DOUBT_MARK} marks {counted(count, 'result')} without a caution whose online latency is uncertain: "
+        f"the middle half of the runs spans more than {percent(WIDE_SPREAD)} of the median, or the latency "
+        f"and its prediction differ by a factor of more than {FAR_OFF}.",
+    )
+
+
+def mark_addresses(runs: Sequence[LabeledRun]) -> dict[int, str]:
+    """Returns the address to which the mark of each run leads, by the number of the run.
+
+    This is the first caution of the run, or else its row among the runs with an uncertain latency.
+
+    >>> mark_addresses([])
     {}
     """
     found: dict[int, str] = {}
@@ -115,6 +176,9 @@ def caution_addresses(runs: Sequence[LabeledRun]) -> dict[int, str]:
         if remark.kind == "caution":
             for run in remark.runs:
                 found.setdefault(run.number, remark.address)
+    for run in runs:
+        if mark_of(run.result) == DOUBT_MARK:
+            found[run.number] = f"doubt-{run.number}"
     return found
 
 
@@ -125,6 +189,19 @@ def _code_words(code: str, phases_of: Mapping[int, tuple[str, ...]], run_count: 
     phases = named if all(phases_of.values()) else []
     details = ": ".join([*count, *([", ".join(phases)] if phases else [])])
     return CAUTION_WORDS[code] + (f" ({details})" if details else "")
+
+
+def _link_words(runs: Sequence[LabeledRun], codes: Collection[str] = LINK_CODES) -> str:
+    """Says which part of the online time a slower link explains; "" without a caution of such a code."""
+    found = ""
+    for code in (each for each in LINK_CODES if each in codes):
+        own = [run.result for run in runs if any(each.code == code for each in run.result.cautions)]
+        words, added_s = _LINK_EFFECTS[code]
+        if own:
+            parts = fraction_range([part_of_latency(result, added_s(result)) for result in own])
+            whose = "its result" if len(own) == 1 else f"these {len(own)} results"
+            found += f" {words} {parts} of the online latency of {whose}."
+    return found
 
 
 def caution_facts(runs: Sequence[LabeledRun]) -> tuple[Fact, ...]:
@@ -143,12 +220,19 @@ def caution_facts(runs: Sequence[LabeledRun]) -> tuple[Fact, ...]:
     )
     if len(runs) == 1:
         value = counted(len(doubtful[0].result.cautions), "caution")
-        return (Fact("machine", value, f"The figures are doubtful: {words}.", address="caution-1"),)
+        return (
+            Fact(
+                "machine",
+                value,
+                f"The figures are doubtful: {words}.{_link_words(runs)}",
+                address="caution-1",
+            ),
+        )
     return (
         Fact(
             "cautions",
             f"{len(doubtful)} of {len(runs)} results",
-            f"The figures of results with {CAUTION_MARK} are doubtful: {words}.",
+            f"{CAUTION_MARK} marks them, because their figures are doubtful: {words}.{_link_words(runs)}",
             address="caution-1",
         ),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from pi_bench.page.doubts import doubts_of
 from pi_bench.page.inputs import NamedResult, printable
 from pi_bench.report.cautions import LINK_CODES, link_cautions
 from pi_bench.report.documents.latency import Result
@@ -16,6 +17,9 @@ from pi_bench.report.quantities import counted
 
 CAUTION_MARK = "\N{WARNING SIGN}"
 """The part of a label that tells that the result has a caution."""
+DOUBT_MARK = "\N{DAGGER}"
+"""The part of a label that tells that the online latency is uncertain (`pi_bench.page.doubts`)."""
+_MARKS = (CAUTION_MARK, DOUBT_MARK)
 _SEPARATOR = " · "
 _DIGEST_CHARACTERS = 8
 _NETWORK_KEYS = 3  # the name, the inputs and the ReLUs
@@ -48,8 +52,8 @@ def labeled_runs(results: Sequence[NamedResult]) -> list[LabeledRun]:
 
     A beginning that the names of all networks share, up to a hyphen, becomes an ellipsis. Runs that have
     everything in common get the parts in which the names of their files differ, or numbers. A result with a
-    caution is marked at the end of its label. Cautions about a link are worded again from its probe, because
-    results of older versions do not have all of them.
+    caution is marked at the end of its label, and so is another one whose latency is uncertain. Cautions
+    about a link are worded again from its probe, because results of older versions do not have all of them.
 
     >>> labeled_runs([])
     []
@@ -141,28 +145,44 @@ def _differences(names: Sequence[str]) -> list[str]:
     return [name[: len(name) - end] for name in rest]
 
 
+def mark_of(result: Result, phase: str = "") -> str:
+    """Returns the mark of a result: that of a caution, that of an uncertain online latency, or "".
+
+    Args:
+        phase: the phase whose figure is marked; "" for the result as a whole.
+
+    ```python
+    def without_a_mark(runs: list[LabeledRun]) -> list[LabeledRun]:
+        return [run for run in runs if not mark_of(run.result)]
+    ```
+    """
+    if any(not phase or not each.phases or phase in each.phases for each in result.cautions):
+        return CAUTION_MARK
+    return DOUBT_MARK if phase != "offline" and doubts_of(result) else ""
+
+
+def with_mark(text: str, phase: str, *results: Result) -> str:
+    """Adds to the text of a figure the gravest mark of the results from which it follows, if one has a mark.
+
+    >>> with_mark("5.42 ms", "online")
+    '5.42 ms'
+    """
+    found = {mark_of(result, phase) for result in results}
+    return next((f"{text} {mark}" for mark in _MARKS if mark in found), text)
+
+
 def _marked(label: str, result: Result) -> str:
-    return f"{label}{_SEPARATOR}{CAUTION_MARK}" if result.cautions else label
+    mark = mark_of(result)
+    return f"{label}{_SEPARATOR}{mark}" if mark else label
 
 
 def label_parts(label: str) -> list[str]:
-    """Divides a label into the network and the settings that it names, without the mark of a caution.
+    """Divides a label into the network and the settings that it names, without a mark.
 
     >>> label_parts("resnet18 · fss · lan · \N{WARNING SIGN}")
     ['resnet18', 'fss', 'lan']
     """
-    return [part for part in label.split(_SEPARATOR) if part != CAUTION_MARK]
-
-
-def without_network(run: LabeledRun) -> str:
-    """Returns the label of a run without its network; "" if the network alone is its label.
-
-    ```python
-    def settings(runs: list[LabeledRun]) -> set[str]:
-        return {without_network(run) for run in runs}
-    ```
-    """
-    return run.label.partition(_SEPARATOR)[2]
+    return [part for part in label.split(_SEPARATOR) if part not in _MARKS]
 
 
 def shared_beginning(names: Sequence[str]) -> str:
@@ -221,7 +241,7 @@ def on_one_link(run: LabeledRun) -> LabeledRun:
 
 
 def without_link(run: LabeledRun) -> str:
-    """Returns the label of a run without the name of its link and without the mark of a caution.
+    """Returns the label of a run without the name of its link and without a mark.
 
     ```python
     def settings_beside_the_link(runs: list[LabeledRun]) -> set[str]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from pi_bench.page.parts import PageTable, Plot, Section
 from pi_bench.page.runs import LabeledRun, without_link
-from pi_bench.page.specs import Encoding, bars_of_runs, layer, quantity, series, tooltip
+from pi_bench.page.specs import Encoding, bars_of_runs, layer, series, shapes, spread_out, tooltip
 from pi_bench.page.theme import CLIENT, SERVER
+from pi_bench.page.time_division import KINDS, kind_of
 from pi_bench.report.documents.fields import Directions
-from pi_bench.report.quantities import byte_count, counted
+from pi_bench.report.documents.latency import Result
+from pi_bench.report.quantities import byte_count, bytes_or_dash, counted
 
+_PRODUCTS = "he"
+"""The part of a protocol that prepares the linear layers."""
 _DIRECTIONS = ("client to server", "server to client")
 
 
@@ -30,11 +34,23 @@ def section(runs: Sequence[LabeledRun]) -> Section:
         "bytes",
         "Bytes",
         words=(
-            "Bytes of payload per inference. The two plots have different axes. The bytes per ReLU in the "
-            "tables are those of the whole phase, linear layers included.",
+            "Bytes of payload per inference. The two plots have different axes. An axis is logarithmic where "
+            "bytes differ by a factor of more than 20.",
+            "The tables divide the bytes by what they are sent for. Online these are the kinds of operators, "
+            "and the bytes per ReLU are those of the ReLUs alone. Offline these are the parts of the "
+            f"protocol.{_product_words(runs)}",
             *(links if len(distinct) < len(runs) else ()),
         ),
         plots=(_plot(distinct, "online"), _plot(distinct, "offline")),
+    )
+
+
+def _product_words(runs: Sequence[LabeledRun]) -> str:
+    if not any(_PRODUCTS in run.result.offline.parts for run in runs):
+        return ""
+    return (
+        f" Part {_PRODUCTS} is homomorphic encryption, which prepares the linear layers. The other parts "
+        "serve ReLUs and truncations."
     )
 
 
@@ -66,26 +82,35 @@ def _sent(run: LabeledRun) -> tuple[Directions, Directions, float]:
     return online.bytes, run.result.offline.bytes, online.comm_round_count
 
 
+def bytes_by_kind(result: Result) -> dict[str, int]:
+    """Returns the online bytes for each kind of operator, in the order of `KINDS`.
+
+    ```python
+    def bytes_of_relus(result: Result) -> int:
+        return bytes_by_kind(result).get("ReLUs", 0)
+    ```
+    """
+    found: dict[str, int] = {}
+    for each in result.online.layers:
+        kind = kind_of(each)
+        found[kind] = found.get(kind, 0) + each.bytes.total
+    return {kind: found[kind] for kind in KINDS if found.get(kind)}
+
+
 def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
     labels = [run.label for run in runs]
-    rows: list[Encoding] = []
-    for run in runs:
-        begin = 0
-        for direction, count in directions_of(run, phase).items():
-            if count:
-                rows.append(
-                    {
-                        "run": run.label,
-                        "direction": direction,
-                        "from_bytes": begin,
-                        "to_bytes": begin + count,
-                        "bytes": byte_count(count),
-                    }
-                )
-            begin += count
+    rows: list[Encoding] = [
+        {"run": run.label, "direction": direction, "sent_bytes": count, "bytes": byte_count(count)}
+        for run in runs
+        for direction, count in directions_of(run, phase).items()
+        if count
+    ]
     totals = [sum(directions_of(run, phase).values()) for run in runs]
     most = totals.index(max(totals))
     several = f", the most of {len(runs)} runs" if len(runs) > 1 else ""
+    axis = spread_out("sent_bytes", f"bytes sent {phase}", "B", [row["sent_bytes"] for row in rows])
+    divided = [_divided(run, phase) for run in runs]
+    kinds = list(dict.fromkeys(kind for own in divided for kind in own))
     return Plot(
         name=f"bytes-{phase}",
         title=f"Bytes {phase}",
@@ -94,36 +119,60 @@ def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
             labels,
             [
                 layer(
-                    {"type": "bar", "height": 14},
+                    "point",
                     rows,
-                    x=quantity("from_bytes", f"bytes sent {phase}", "B"),
-                    x2={"field": "to_bytes"},
+                    x=axis,
                     color=series("direction", _DIRECTIONS, (CLIENT, SERVER)),
+                    shape=shapes("direction", _DIRECTIONS),
                     tooltip=tooltip("run", "direction", "bytes"),
                 )
             ],
+            lines=True,
         ),
         table=PageTable(
             f"Bytes sent {phase}",
-            ("run", *_DIRECTIONS, "together", "per ReLU", *(("rounds",) if phase == "online" else ())),
+            (
+                "run",
+                *_DIRECTIONS,
+                "together",
+                *(f"for {kind}" if phase == "online" else f"part {kind}" for kind in kinds),
+                *(("per ReLU", "rounds") if phase == "online" else ("per ReLU or truncation",)),
+            ),
             tuple(
                 (
                     run.label,
                     *(byte_count(count) for count in directions_of(run, phase).values()),
                     byte_count(total),
-                    _per_relu(run, total),
-                    *((_rounds(run),) if phase == "online" else ()),
+                    *(bytes_or_dash(own.get(kind, 0)) for kind in kinds),
+                    *((_per_relu(run, own), _rounds(run)) if phase == "online" else (_per_gadget(run, own),)),
                 )
-                for run, total in zip(runs, totals, strict=True)
+                for run, total, own in zip(runs, totals, divided, strict=True)
             ),
         ),
     )
 
 
-def _per_relu(run: LabeledRun, total: int) -> str:
-    """Returns the bytes of a whole phase divided by the ReLUs, and a dash without ReLUs."""
-    relu_count = run.result.network.relu_count
-    return f"{total / relu_count:,.1f} B" if relu_count else "-"
+def _divided(run: LabeledRun, phase: str) -> dict[str, int]:
+    """Divides the bytes of a phase: online by kind of operator, offline by part of the protocol."""
+    if phase == "online":
+        return bytes_by_kind(run.result)
+    parts = run.result.offline.parts
+    return {name: part.bytes.total for name, part in parts.items() if part.bytes.total}
+
+
+def _per_relu(run: LabeledRun, by_kind: Mapping[str, int]) -> str:
+    """Returns the bytes of the layers of ReLUs divided by the ReLUs, and a dash without ReLUs."""
+    relu_count = sum(each.relu_count for each in run.result.online.layers)
+    return f"{by_kind.get('ReLUs', 0) / relu_count:,.1f} B" if relu_count else "-"
+
+
+def _per_gadget(run: LabeledRun, by_part: Mapping[str, int]) -> str:
+    """Returns the offline bytes beside those of linear layers, divided by ReLUs and truncations together."""
+    network = run.result.network
+    count = network.relu_count + network.truncation_count
+    if not count or _PRODUCTS not in by_part:
+        return "-"
+    return f"{(sum(by_part.values()) - by_part[_PRODUCTS]) / count:,.1f} B"
 
 
 def _rounds(run: LabeledRun) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pi_bench.page.parts import PageTable, Plot, Section
 from pi_bench.page.ratios import ratio_tables
-from pi_bench.page.runs import LabeledRun, link_name
+from pi_bench.page.runs import LabeledRun, link_name, with_mark
 from pi_bench.page.specs import Encoding, bars_of_runs, layer, logarithmic, rounded, series, shapes, tooltip
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.quantities import counted, seconds
@@ -32,8 +32,9 @@ def section(runs: Sequence[LabeledRun]) -> Section:
         "settings",
         _TITLE,
         words=(
-            "One row per network. The axes are logarithmic: equal distances are equal ratios. Whether a "
-            "difference is real, `pi-bench compare` shows, which measures in turns.",
+            "One row per network. The axes are logarithmic: equal distances are equal ratios. Each result "
+            "was measured on its own. `pi-bench compare` alternates the runs of two results, and says "
+            "whether their difference is real.",
         ),
         plots=tuple(_plot(runs, groups, phase) for phase in _PHASES),
         tables=ratio_tables(runs),
@@ -98,8 +99,8 @@ def _plot(runs: Sequence[LabeledRun], groups: Sequence[str], phase: str) -> Plot
             )
         ],
         field="network",
+        lines=True,
     )
-    spec["encoding"]["y"]["axis"]["grid"] = True
     cells = [(group, link) for group in kinds for link in links]
     return Plot(
         name=f"settings-{phase}",
@@ -124,7 +125,7 @@ def _cell(
     """Writes the times of all runs of a network in one setting."""
     return (
         " / ".join(
-            seconds(_time_s(run, phase))
+            with_mark(seconds(_time_s(run, phase)), phase, run.result)
             for group, run in zip(groups, runs, strict=True)
             if _network(run) == network and (group, link_name(run.result)) == cell
         )

@@ -76,4 +76,6 @@ def _bits(results: Sequence[Result]) -> str:
         {f"{run} {name}": bits for run, each in enumerate(layers) for name, bits in each.items()}
         for layers in ([each.activations for each in known], [each.weights for each in known])
     )
-    return bits_text(LayerBits(activations=activations, weights=weights)) if activations else ""
+    if not activations:
+        return ""
+    return f"{bits_text(LayerBits(activations=activations, weights=weights))}, over all layers"

@@ -14,7 +14,6 @@ from pi_bench.page.theme import INK, SERIES
 Rows = Sequence[Mapping[str, Any]]
 Encoding = dict[str, Any]
 _BAR_STEP = 24
-_GROUPED_STEP = 14
 _FRAME: Encoding = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
 """The width is that of the page. The height is that of the bars, and axes and legends come on top of it."""
 _POINT_HEIGHT = 300
@@ -22,6 +21,9 @@ _SHORT_LABEL = "truncate(datum.label, 40, 'center', '…')"
 """Shortens a long name in its middle, because runs differ at the ends of their labels."""
 _DIGITS = 6
 _FULL_DECADES = 2
+_WIDE_FACTOR = 20
+UPRIGHT = "M-.35,-2.1H.35V2.1H-.35Z"
+"""The shape of an upright tick, of which a legend can show the same."""
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 
 
@@ -75,14 +77,30 @@ def logarithmic(field: str, title: str, unit: str, values: Sequence[float]) -> E
     """
     values = values or [1.0]
     low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
-    factors = (1, 2, 5) if high - low <= _FULL_DECADES else (1,)
-    ticks = [rounded(factor * 10.0**power) for power in range(low, high + 1) for factor in factors]
+    ticks = [rounded(factor * 10.0**power) for power in range(low, high + 1) for factor in (1, 2, 5)]
     begin = max((tick for tick in ticks if tick <= min(values)), default=min(values))
     end = min((tick for tick in ticks if tick >= max(values) and tick > begin), default=10 * max(values))
+    if high - low > _FULL_DECADES:
+        ticks = [tick for tick in ticks if f"{tick:e}".startswith("1.0")]
     encoding = quantity(field, title, unit)
     encoding["scale"] = {"type": "log", "domain": [begin, end], "nice": False}
     encoding["axis"]["values"] = [tick for tick in ticks if begin <= tick <= end]
     return encoding
+
+
+def spread_out(field: str, title: str, unit: str, values: Sequence[float]) -> Encoding:
+    """Returns a logarithmic axis where values differ by a factor of more than 20, and else one from 0.
+
+    On an axis from 0 such values would lie on one another near its begin.
+
+    >>> spread_out("time_s", "time", "s", [1.0, 30.0])["scale"]["type"]
+    'log'
+    >>> spread_out("time_s", "time", "s", [0.0, 30.0])["scale"]
+    {'zero': True}
+    """
+    if values and 0 < _WIDE_FACTOR * min(values) < max(values):
+        return logarithmic(field, title, unit, values)
+    return quantity(field, title, unit)
 
 
 def names(labels: Sequence[str], field: str = "run") -> Encoding:
@@ -112,11 +130,12 @@ def series(field: str, values: Sequence[str], colors: Sequence[str] = SERIES) ->
     return {"field": field, "type": "nominal", "scale": scale, **legend}
 
 
-def shapes(field: str, values: Sequence[str], colors: Sequence[str] = ()) -> Encoding:
+def shapes(field: str, values: Sequence[str], colors: Sequence[str] = (), *, upright: str = "") -> Encoding:
     """Returns the encoding of a series as a shape.
 
     Args:
         colors: those of the same values. Values of one color get different shapes, up to six.
+        upright: the value that is an upright tick.
 
     >>> shapes("link", ["lan"])["legend"] is None
     True
@@ -126,6 +145,7 @@ def shapes(field: str, values: Sequence[str], colors: Sequence[str] = ()) -> Enc
     distinct = list(dict.fromkeys(colors))
     places = [distinct.index(color) + colors[:at].count(color) for at, color in enumerate(colors)]
     chosen = [_SHAPES[place % len(_SHAPES)] for place in places or range(len(values))]
+    chosen = [UPRIGHT if value == upright else each for value, each in zip(values, chosen, strict=True)]
     scale = {"domain": list(values), "range": chosen}
     legend: Encoding = {} if len(values) > 1 else {"legend": None}
     return {"field": field, "type": "nominal", "scale": scale, **legend}
@@ -160,29 +180,28 @@ def interval(rows: Rows, low: str, high: str) -> Encoding:
 
 
 def bars_of_runs(
-    labels: Sequence[str], layers: Sequence[Encoding], *, field: str = "run", bars_per_name: int = 1
+    labels: Sequence[str],
+    layers: Sequence[Encoding],
+    *,
+    field: str = "run",
+    lines: bool = False,
 ) -> Encoding:
     """Returns a plot of layers whose rows are named from top to bottom.
+
+    Args:
+        lines: whether a thin line leads from each name to the marks of its row, for marks that are no bars.
 
     >>> bars_of_runs(["a"], [])["height"]
     24
     """
-    step = _BAR_STEP if bars_per_name == 1 else bars_per_name * _GROUPED_STEP
+    y = names(labels, field)
+    y["axis"]["grid"] = lines
     return {
         **_FRAME,
-        "height": step * len(labels),
-        "encoding": {"y": names(labels, field)},
+        "height": _BAR_STEP * len(labels),
+        "encoding": {"y": y},
         "layer": list(layers),
     }
-
-
-def offset(field: str, values: Sequence[str]) -> Encoding:
-    """Returns the encoding of the place of a bar within the bars of one name.
-
-    >>> offset("kind", ["measured", "predicted"])["scale"]
-    {'domain': ['measured', 'predicted']}
-    """
-    return {"field": field, "type": "nominal", "scale": {"domain": list(values)}}
 
 
 def points(layers: Sequence[Encoding]) -> Encoding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
+from pi_bench.page.doubts import fraction_range
 from pi_bench.page.parts import Fact
 from pi_bench.page.runs import LabeledRun
 from pi_bench.report.documents.latency import MeasuredLayer
@@ -12,7 +13,11 @@ from pi_bench.report.layer_time import LayerTime, layer_times
 from pi_bench.report.quantities import percent, seconds
 
 _Rows = Sequence[LayerTime[MeasuredLayer]]
+KINDS = ("ReLUs", "truncations", "products", "linear layers", "input and output")
+"""The kinds of operators, in the order of tables."""
 _SHOWN_FRACTION = 0.005
+_NAMED_FRACTION = 0.1
+"""A kind of operator that takes less than this part of the time in every run is not named."""
 
 
 def kind_of(layer: MeasuredLayer) -> str:
@@ -88,26 +93,49 @@ def division_text(rows: _Rows) -> str:
     name, most_s = max(rounds, key=lambda each: each[1])
     half_s = statistics.median(time_s for _, time_s in rounds)
     return (
-        f"By kind of operator: {kinds}. By round: the slowest one ends with {name} and takes "
-        f"{seconds(most_s)} ({percent(most_s / total_s)}), the median one {seconds(half_s)}."
+        f"By kind of operator: {kinds}. Half of the {len(rounds)} rounds take at most {seconds(half_s)}. "
+        f"The slowest round takes {seconds(most_s)} ({percent(most_s / total_s)}); it ends with {name}."
     )
 
 
-def division_facts(runs: Sequence[LabeledRun]) -> tuple[Fact, ...]:
-    """States where the time of the run with the largest online latency goes, with the address of its layers.
+def kind_words(runs: Sequence[LabeledRun]) -> list[str]:
+    """Says which part of the online time each kind of operator takes, as ranges over all runs.
 
-    >>> division_facts([])
-    ()
+    >>> kind_words([])
+    []
     """
-    if not runs:
-        return ()
-    run = max(runs, key=lambda each: each.result.online.latency_s.median)
-    rows = layer_times(run.result.online.layers)
-    kinds = time_by_kind(rows)
+    fractions = [fractions_by_kind(run) for run in runs]
+    kinds = [kind for kind in KINDS if any(own.get(kind, 0.0) > _NAMED_FRACTION for own in fractions)]
+    ranges = [f"{kind} {fraction_range([own.get(kind, 0.0) for own in fractions])}" for kind in kinds]
+    return [f"By kind of operator: {', '.join(ranges)}."] if ranges else []
+
+
+def fractions_by_kind(run: LabeledRun) -> dict[str, float]:
+    """Returns the part of the online time that each kind of operator takes; empty for a time of 0.
+
+    ```python
+    def mostly_relus(run: LabeledRun) -> bool:
+        return fractions_by_kind(run).get("ReLUs", 0.0) > 0.5
+    ```
+    """
+    kinds = time_by_kind(layer_times(run.result.online.layers))
     total_s = sum(kinds.values())
-    if not total_s:
+    return {kind: time_s / total_s for kind, time_s in kinds.items()} if total_s else {}
+
+
+def division_facts(run: LabeledRun) -> tuple[Fact, ...]:
+    """States where the online time of a run goes, with the address of its layers; nothing for a time of 0.
+
+    ```python
+    def print_division(run: LabeledRun) -> None:
+        for fact in division_facts(run):
+            print(fact.value, fact.note)
+    ```
+    """
+    rows = layer_times(run.result.online.layers)
+    fractions = fractions_by_kind(run)
+    if not fractions:
         return ()
-    kind, most_s = next(iter(kinds.items()))
-    whose = f"Online, {run.label}. " if len(runs) > 1 else "Online. "
-    value = f"{percent(most_s / total_s)} {kind}"
-    return (Fact("where time goes", value, f"{whose}{division_text(rows)}", address=f"layers-{run.number}"),)
+    kind, most = next(iter(fractions.items()))
+    value = f"{percent(most)} {kind}"
+    return (Fact("where time goes", value, f"Online. {division_text(rows)}", address=f"layers-{run.number}"),)

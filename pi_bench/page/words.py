@@ -23,15 +23,16 @@ _MEANINGS = {
     "--link asks for.",
     "first inference": "Set-up, offline and online together: the time until a client that has just started "
     "has its answer.",
-    "floor": "A time below which no run of a phase can be, by the limits of the machine and by the link.",
-    "hidden": "Of work: the server's computing for a layer while the client does not wait for it.",
+    "floor": "The least time that a phase can take on this machine and link, by the best rates of both.",
+    "hidden": "Of the server's work for a layer: the part during which the client does not wait.",
     "loopback": "TCP within one machine, without an emulated link.",
     "middle half": "The span between the quartiles of the timed runs. Half of the runs lie in it.",
     "offline": "The phase before the client's input is known. It makes material for one inference.",
     "online": "The phase from the client's input to the client's answer. Its time is the online latency.",
-    "opened bit": "A masked bit that a party learns. The mask makes it uniform, so that it tells nothing.",
-    "Pareto frontier": "The points of a series than which no other point is both as fast and as accurate, "
-    "and better in one of both.",
+    "opened bit": "A bit under a random mask that a party learns. It is 0 or 1 with the same probability, so "
+    "it reveals nothing.",
+    "Pareto frontier": "The best points of a series. For each other point there is one of them that is at "
+    "least as fast and at least as accurate, and better in one of both.",
     "payload": "The bytes of messages without the headers of their frames.",
     "predicted": "Of a time: computed from the messages and the work of the protocol and from the costs of "
     "the machine, without a run.",
@@ -42,6 +43,7 @@ _MEANINGS = {
     "truncate": "The operator that brings values back to their scale in a place where there is no ReLU.",
     "unit in the last place": "The smallest step of a fixed-point value.",
     "verified": "Every value of every run was compared with the same operator in the clear.",
+    "quartiles": "The ends of the middle half of the timed runs.",
 }
 _NO_LETTERS = re.compile(r"[^a-z0-9]+")
 

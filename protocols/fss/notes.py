@@ -27,6 +27,6 @@ def gadget_notes(program: Program, options: ProtocolOptions) -> Iterator[str]:
     if garbled:
         sentences.append(f"{garbled:,} are garbled, because their windows are too wide for tables.")
     if one_bit:
-        sentences.append(f"{one_bit:,} truncations need one opened bit each.")
+        sentences.append(f"{one_bit:,} truncations need one opened bit each, which is uniform.")
     yield " ".join(sentences)
     yield from ot_notes(program, options)

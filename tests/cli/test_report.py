@@ -28,7 +28,7 @@ def test_a_folder_becomes_a_page_and_files_of_its_plots(
     page, figures = tmp_path / "report.html", tmp_path / "new" / "figures"
     assert main(["report", str(results), "-o", str(page), "--figures", str(figures)]) == 0
     out, err = capsys.readouterr()
-    assert f"wrote {page}: 3 results, 21 plots," in out
+    assert f"wrote {page}: 3 results, 23 plots," in out
     assert err.startswith("warning: passed over: ") and "plan.json" in err
     text = page.read_text()
     assert ">Private inference of resnet18-cifar100-12288: 3 results</h1>" in text
@@ -41,7 +41,7 @@ def test_a_folder_becomes_a_page_and_files_of_its_plots(
         "layers-3.svg",
         "accuracy-relus-cifar100.pdf",
     } <= names
-    assert len(names) == 3 * 21
+    assert len(names) == 3 * 23
 
 
 def test_results_that_were_measured_now_become_a_page(model_file: Path, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_a_network_of_table_4_is_measured_beside_its_published_figures(
     assert (last["relu_count"], last["accuracy_pct"]) == (7168, None)
     assert last["online_s"] == result["online"]["latency_s"]["median"]
     # Both test beds are named, and there is no ratio.
-    assert any("the test bed of DELPHI" in note for note in table["notes"])
+    assert any("DELPHI's test bed" in note for note in table["notes"])
     assert any(result["environment"]["cpu_model"] in note for note in table["notes"])
     assert not any("ratio" in key or "times" in key for key in table["columns"])
     before = {path: path.read_bytes() for path in folder.glob("*.json")}

@@ -8,7 +8,8 @@
   // Labels take less than half of the width, so that a phone shows bars too.
   function styleFor(box) {
     const config = structuredClone(style);
-    config.axisY.labelLimit = Math.max(80, Math.min(config.axisY.labelLimit, Math.round(0.45 * box.clientWidth)));
+    const widest = box.closest(".wide") ? 420 : config.axisY.labelLimit;
+    config.axisY.labelLimit = Math.max(80, Math.min(widest, Math.round(0.45 * box.clientWidth)));
     config.legend.columns = Math.max(1, Math.floor((box.clientWidth - config.axisY.labelLimit) / 140));
     config.padding = { left: 5, top: 5, right: 12, bottom: 5 }; // the last label of an axis may stand beyond its tick
     return config;
@@ -99,6 +100,7 @@
     const rows = [...table.tBodies[0].rows];
     rows.sort((a, b) => direction * compare(a.cells[column], b.cells[column]));
     table.tBodies[0].append(...rows);
+    table.classList.add("sorted"); // its groups of rows are no longer together
     for (const each of table.tHead.rows[0].cells) each.ariaSort = each === header ? (direction > 0 ? "ascending" : "descending") : "none";
   }
 
@@ -112,6 +114,13 @@
       button.addEventListener("click", () => sortBy(table, column));
     });
   }
+
+  // A table that is wider than its box says that it scrolls. The words change the height of the box, which an observer
+  // may not do before the next frame.
+  const widths = new ResizeObserver((entries) => requestAnimationFrame(() => {
+    for (const { target } of entries) target.classList.toggle("wider", target.scrollWidth > target.clientWidth + 1);
+  }));
+  for (const box of document.querySelectorAll(".scroll")) widths.observe(box);
 
   for (const part of document.querySelectorAll(".chooser, .download")) part.hidden = false;
   for (const button of document.querySelectorAll("button[data-plot]")) {

@@ -32,8 +32,8 @@ CAUTION_WORDS: dict[str, str] = {
     "few-runs": "too few runs",
     "shared-cores": "both parties shared cores",
     "quota": "a control group stopped the processes",
-    "slow-link": "the link carried less than it was asked for",
-    "long-round-trip": "the round trip of the link was longer than it was asked for",
+    "slow-link": "the emulated link carried fewer bits per second than --link asks for",
+    "long-round-trip": "round trips of the emulated link took longer than --link asks for",
     "slow-machine": "the machine was slower than before",
     "busy-limits": "the machine was busy when its limits were measured",
 }

@@ -113,7 +113,7 @@ def test_an_explained_word_leads_to_its_meaning_where_it_is_used_first() -> None
     assert set(addresses) <= set(re.findall(r'<tr id="([^"]*)"', body))
     assert links[0] == ("word-windowed", "windowed")
     assert {"word-delphi", "word-fss", "word-floor", "word-payload"} <= set(addresses)
-    assert body.index('href="#word-floor"') < body.index("<p>Bars are medians")
+    assert body.index('href="#word-floor"') < body.index("<p>A point is the median")
     assert not re.search(r"<code>[^<]*<a|round</a> trip", body)
 
 

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from pi_bench.page import sections_of
+from pi_bench.page.doubts import fraction_range
 from pi_bench.page.parts import Section
 from pi_bench.page.ratios import pairs_of
 from pi_bench.page.runs import labeled_runs
-from pi_bench.page.time_division import division_facts, time_by_kind, time_by_round
+from pi_bench.page.time_division import fractions_by_kind, kind_words, time_by_kind, time_by_round
 from pi_bench.report.layer_time import layer_times
 from tests.unit.page.stored_runs import inputs_of, several, variant
 
@@ -21,18 +22,49 @@ def sections(*documents: dict[str, Any]) -> dict[str, Section]:
 
 def test_protocols_are_compared_on_the_same_network_and_link() -> None:
     """The runs of fss take twice as long as those of delphi, and send as much."""
-    documents = several()
+    documents = steady(several())
     documents[1]["offline"]["time_s"] *= 10  # delphi over lan
     found = sections(*documents)
     (card,) = (fact for fact in found["headline"].facts if fact.term == "fss beside delphi")
     assert card.value == "2.0 times online" and card.address == "settings"
     assert card.note == (
-        "6 pairs with the same network and link. Online by link: loopback 2.0; lan 2.0. "
-        "Offline: 0.2 to 2.0 times. Bytes: 1.00 times online, 1.00 times offline."
+        "fss divided by delphi, of 6 networks and links. Online by link: loopback 2.0; lan 2.0. "
+        "Offline: 0.2 to 2.0 times. Bytes: 1.00 times online, 1.00 times offline. "
+        "Protocol fss is new. It was reviewed inside this project, not by outside cryptographers."
     )
     (table,) = found["settings"].tables
     assert table.rows[1] == ("…12288", "lan", "fss / delphi", "2.00", "0.200", "1.000", "1.000")
     assert len(table.rows) == 6 and table.sort_values[1][4] == pytest.approx(0.2)
+
+
+def steady(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Runs without a mark: no caution, and a prediction that is right."""
+    for document in documents:
+        document["cautions"] = []
+        document["prediction"]["over_measured"]["online"] = 1.0
+    return documents
+
+
+def test_a_ratio_in_the_headline_is_of_runs_without_a_caution_and_has_their_other_mark() -> None:
+    documents = steady(several())
+    documents[2]["cautions"] = [{"code": "load", "text": "other programs ran"}]  # fss on loopback
+    documents[2]["online"]["latency_s"]["median"] /= 10
+    for document in documents[1::2]:  # over lan
+        document["cautions"] = [{"code": "load", "text": "other programs ran", "phases": ["online"]}]
+    documents[6]["prediction"]["over_measured"]["online"] = 2.0
+    documents[6]["online"]["latency_s"]["median"] /= 2
+    found = sections(*documents)
+    (card,) = (fact for fact in found["headline"].facts if fact.term == "fss beside delphi")
+    assert card.value == "1.00 † to 2.0 times online"
+    assert card.note.startswith(
+        "fss divided by delphi, of 2 networks and links without ⚠; 4 others have it. "
+    )
+    assert "Online by link: loopback 1.00 † to 2.0; lan 2.0 ⚠. Offline: 2.0 times." in card.note
+    (table,) = found["settings"].tables
+    assert [row[0].partition(" ")[2] for row in table.rows] == ["⚠", "⚠", "†", "⚠", "", "⚠"]
+    online, offline = (plot.table for plot in found["settings"].plots)
+    column = online.columns.index("delphi, lan")
+    assert online.rows[0][column].endswith(" ⚠") and not offline.rows[0][column].endswith(" ⚠")
 
 
 @pytest.mark.parametrize(
@@ -76,11 +108,15 @@ def _place(rows: Any, name: str) -> int:
     return next(at for at, row in enumerate(rows) if row.layer.name == name)
 
 
-def test_the_headline_says_where_the_time_of_the_slowest_run_goes_and_leads_to_its_layers() -> None:
-    documents = several()
-    (card,) = division_facts(labeled_runs(inputs_of(*documents).results))
-    slowest = max(range(12), key=lambda at: documents[at]["online"]["latency_s"]["median"]) + 1
-    found = sections(*documents)
-    plot = next(each for each in found["layers"].plots if each.name == card.address == f"layers-{slowest}")
-    assert card in found["headline"].facts
-    assert card.note.split(". ", 1)[1] in plot.words and "By round: the slowest one ends with" in card.note
+def test_the_headline_says_where_the_time_goes_and_that_of_one_run_leads_to_its_layers() -> None:
+    found = sections(variant())
+    (card,) = (fact for fact in found["headline"].facts if fact.term == "where time goes")
+    (plot,) = found["layers"].plots
+    assert card.address == plot.name == "layers-1"
+    assert card.note.removeprefix("Online. ") in plot.words and "The slowest round takes" in card.note
+    runs = labeled_runs(inputs_of(*several()).results)
+    fractions = [fractions_by_kind(run) for run in runs]
+    assert all(sum(own.values()) == pytest.approx(1) for own in fractions)
+    (words,) = kind_words(runs)
+    assert f"ReLUs {fraction_range([own['ReLUs'] for own in fractions])}" in words
+    assert not any(fact.term == "where time goes" for fact in sections(*several())["headline"].facts)

@@ -12,15 +12,17 @@ from hypothesis import strategies as st
 
 from pi_bench.page import sections_of
 from pi_bench.page.accuracy_latency import frontier
+from pi_bench.page.causes import causes_s
 from pi_bench.page.inputs import NamedResult
 from pi_bench.page.layers import segments
 from pi_bench.page.parts import Plot, Section
 from pi_bench.page.published import published_on
 from pi_bench.page.runs import labeled_runs
+from pi_bench.page.sent_bytes import bytes_by_kind
 from pi_bench.page.theme import BAR_NAMES, DARK, LIGHT
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.layer_time import layer_times
-from pi_bench.report.quantities import seconds, span_text
+from pi_bench.report.quantities import byte_count, seconds, span_text
 from tests.unit.page.stored_runs import inputs_of, latency_fields, scored, several, variant
 
 RESULT = msgspec.convert(latency_fields(), Result)
@@ -85,42 +87,66 @@ def test_the_floors_of_layers_and_phase_stand_side_by_side_with_the_reason_for_t
     assert not any("add up to the floor" in each for each in sections(without)["layers"].words)
 
 
-def test_bytes_of_both_directions_touch_and_end_at_their_sum() -> None:
+def test_the_bytes_of_a_plot_are_those_of_both_directions() -> None:
     plots = sections(latency_fields())["bytes"].plots
     for plot, sent in zip(plots, (RESULT.online.bytes, RESULT.offline.bytes), strict=True):
-        first, second = rows(plot)
-        assert (first["from_bytes"], first["to_bytes"]) == (0, sent.client_to_server)
-        assert (second["from_bytes"], second["to_bytes"]) == (
-            sent.client_to_server,
-            sent.client_to_server + sent.server_to_client,
-        )
+        assert [row["sent_bytes"] for row in rows(plot)] == [sent.client_to_server, sent.server_to_client]
 
 
-def test_bytes_per_relu_are_those_of_the_phase_and_a_dash_without_relus() -> None:
-    without = latency_fields()
-    without["network"]["relu_count"] = 0
-    for document, wanted in (
-        (latency_fields(), f"{RESULT.online.bytes.total / RESULT.network.relu_count:,.1f} B"),
-        (without, "-"),
-    ):
-        table = sections(document)["bytes"].plots[0].table
-        assert dict(zip(table.columns, table.rows[0], strict=True))["per ReLU"] == wanted
+def test_bytes_are_divided_without_a_rest_and_those_per_relu_are_of_relus_alone() -> None:
+    assert sum(bytes_by_kind(RESULT).values()) == RESULT.online.bytes.total
+    relus = [each for each in RESULT.online.layers if each.relu_count]
+    truncations = [each for each in RESULT.online.layers if each.truncation_count]
+    assert relus and truncations and not any(each in truncations for each in relus)
+    online, offline = (plot.table for plot in sections(latency_fields())["bytes"].plots)
+    named = dict(zip(online.columns, online.rows[0], strict=True))
+    relu_bytes = sum(each.bytes.total for each in relus)
+    assert named["for ReLUs"] == byte_count(relu_bytes)
+    assert named["for truncations"] == byte_count(sum(each.bytes.total for each in truncations))
+    assert named["per ReLU"] == f"{relu_bytes / sum(each.relu_count for each in relus):,.1f} B"
+    named = dict(zip(offline.columns, offline.rows[0], strict=True))
+    gadget_bytes = RESULT.offline.bytes.total - RESULT.offline.parts["he"].bytes.total
+    count = RESULT.network.relu_count + RESULT.network.truncation_count
+    assert named["per ReLU or truncation"] == f"{gadget_bytes / count:,.1f} B"
+    assert named["part he"] == byte_count(RESULT.offline.parts["he"].bytes.total)
 
 
-def test_half_of_the_predictions_are_within_their_median_distance() -> None:
+def test_bytes_per_relu_are_a_dash_without_relus() -> None:
+    document = latency_fields()
+    document["network"].update(relu_count=0, truncation_count=0)
+    for layer in document["online"]["layers"]:
+        layer["relu_count"] = 0
+    online, offline = (plot.table for plot in sections(document)["bytes"].plots)
+    assert dict(zip(online.columns, online.rows[0], strict=True))["per ReLU"] == "-"
+    assert offline.rows[0][-1] == "-"
+
+
+def predicted_at(*ratios: float) -> list[dict[str, Any]]:
+    """Runs whose online times are predicted at these parts of the measured ones, and offline exactly."""
     documents = []
-    for number, ratio in enumerate((1.0, 0.8, 1.1)):  # 0, 25 and 10 % off
+    for number, ratio in enumerate(ratios):
         document = variant(name=f"resnet18-cifar100-{57344 + number}")
-        median = document["online"]["latency_s"]["median"]
-        document["prediction"]["online"]["latency_s"] = ratio * median
+        document["prediction"]["online"]["latency_s"] = ratio * document["online"]["latency_s"]["median"]
+        document["prediction"]["offline"]["time_s"] = document["offline"]["time_s"]
         documents.append(document)
-    (words,) = {
-        plot.words for plot in sections(*documents)["predictions"].plots if plot.name.endswith("online")
-    }
-    assert words.endswith("Half of the 3 predictions are at most 10 % off.")
+    return documents
 
 
-def test_the_bars_of_both_phases_are_the_medians_with_their_intervals() -> None:
+def test_predictions_are_judged_over_all_runs_and_by_the_groups_that_err_to_one_side() -> None:
+    found = sections(*predicted_at(0.99, 0.8, 1.1))["predictions"]
+    assert found.words[1] == (
+        "Half of the 3 predictions are wrong by at most 10 % online and at most 0 % offline. "
+        "No group errs to one side."
+    )
+    assert [row["error_pct"] for row in rows(found.plots[0], 1)] == pytest.approx([-1, -20, 10])
+    found = sections(*predicted_at(0.9, 0.8, 0.95))["predictions"]
+    assert found.words[1].endswith(
+        "These groups err to one side: delphi online on loopback, 3 of 3 too short, by 10 % in the median."
+    )
+    assert len(sections(*predicted_at(0.9, 0.8))["predictions"].words) == 1  # two may agree by chance
+
+
+def test_the_points_of_both_phases_are_the_medians_with_their_intervals() -> None:
     """Runs on several links have one plot per link and phase; on one axis the shorter times would vanish."""
     found = sections(*several())["phases"]
     assert [plot.name for plot in found.plots] == ["online-1", "offline-1", "online-2", "offline-2"]
@@ -139,8 +165,73 @@ def test_the_bars_of_both_phases_are_the_medians_with_their_intervals() -> None:
         [each["offline"]["time_s"] for each in runs], rel=1e-5
     )
     for plot in found.plots:
-        for bar, line in zip(rows(plot), rows(plot, 1), strict=True):
-            assert line["low_s"] <= bar["time_s"] <= line["high_s"]
+        for point, line in zip(rows(plot), rows(plot, 1), strict=True):
+            assert line["low_s"] <= point["time_s"] <= line["high_s"]
+            assert point["kind"] == ("fss" if "fss" in point["run"] else "delphi")
+
+
+def test_the_line_through_a_point_is_named_for_the_runs_of_this_page() -> None:
+    long, short = variant(), variant(name="resnet18-cifar100-57344")
+    short["online"]["latency_s"]["interval"] = None
+    short["runs"] = 5
+    for documents, wanted, others, column in (
+        ([long], "confidence of 95 %", "quartiles", "confidence 95 %"),
+        ([short], "the quartiles of 5 runs", "confidence", "quartiles"),
+    ):
+        found = sections(*documents)
+        assert wanted in found["phases"].words[0] and others not in found["phases"].words[0]
+        assert found["phases"].plots[0].table.columns == ("run", "median", column, "floor")
+    found = sections(long, short)["phases"]
+    assert "confidence of 95 %. Where a result has too few runs" in found.words[0]
+
+
+def test_an_axis_is_logarithmic_where_values_differ_by_a_factor_of_more_than_twenty() -> None:
+    for factor, wanted in ((10, None), (100, "log")):
+        documents = [variant(factor=factor), variant(name="resnet18-cifar100-57344", factor=1)]
+        for document in documents:
+            document["floor"] = None
+        axis = sections(*documents)["phases"].plots[0].spec["layer"][0]["encoding"]["x"]
+        assert axis["scale"].get("type") == wanted
+
+
+def test_the_causes_of_a_run_add_up_to_what_the_client_recorded() -> None:
+    for document in (variant(), variant(link="lan")):
+        result = msgspec.convert(document, Result)
+        found = causes_s(result)
+        recorded_s = sum(
+            each.client.compute_s + each.client.send_s + each.client.wait_s for each in result.online.layers
+        )
+        assert min(found.values()) >= 0 and sum(found.values()) == pytest.approx(recorded_s)
+        (plot,) = sections(document)["causes"].plots
+        assert rows(plot)[0]["from_pct"] == 0 and rows(plot)[-1]["to_pct"] == pytest.approx(100)
+    document = variant(link="lan")
+    document["link"]["measured"] = {"rtt_s": 1e-5, "up_bits_per_s": 1e12, "down_bits_per_s": 1e12}
+    found = causes_s(msgspec.convert(document, Result))
+    assert found["round trips"] == pytest.approx(1e-5 * RESULT.online.comm_round_count)
+    assert found["server's work"] > 0
+
+
+def test_the_table_of_causes_says_what_a_longer_round_trip_adds() -> None:
+    document = variant(link="lan")
+    document["link"]["measured"] = {"rtt_s": 0.0011, "up_bits_per_s": 1e9, "down_bits_per_s": 5e8}
+    (plot,) = sections(document)["causes"].plots
+    named = dict(zip(plot.table.columns, plot.table.rows[0], strict=True))
+    added_s = 0.0001 * RESULT.online.comm_round_count
+    part = added_s / RESULT.online.latency_s.median
+    assert named["longer round trips add"] == f"{seconds(added_s)}, {100 * part:.0f} %"
+    down_s = 8 * RESULT.online.wire_bytes.server_to_client * (1 / 5e8 - 1 / 1e9)
+    assert named["missing bandwidth adds at most"].startswith(seconds(down_s))
+    assert "longer round trips add" not in sections(variant())["causes"].plots[0].table.columns
+
+
+def test_networks_protocols_and_memory_stand_in_tables() -> None:
+    networks, protocols, needs = sections(*several())["resources"].tables
+    assert [row[0] for row in networks.rows] == ["…12288", "…57344", "…229376"]
+    assert [row[0] for row in protocols.rows] == ["delphi", "fss"]
+    assert "reviewed inside this project" in protocols.rows[1][-1]
+    assert len(needs.rows) == 12 and needs.rows[0][2] == byte_count(RESULT.storage_bytes.client)
+    peak = RESULT.peak_memory_bytes.server
+    assert needs.rows[0][-1] == byte_count(max(peak.set_up, peak.offline, peak.online))
 
 
 @given(
@@ -224,11 +315,15 @@ def test_the_headline_has_one_card_per_link_and_the_settings_beside_the_run() ->
     )
     cards = {fact.term: (fact.value, fact.note) for fact in headline.facts}
     name, median_s = "resnet18-cifar100-12288", RESULT.online.latency_s.median
-    assert cards["online on lan"] == (
-        span_text(median_s, 2 * median_s),
-        f"Fastest: {name} · delphi · lan. Slowest: {name} · fss · lan.",
+    value, note = cards["online on lan"]
+    assert value == span_text(median_s, 2 * median_s)
+    assert note.startswith(
+        f"Fastest: {name} · delphi ({seconds(median_s)}). Slowest: {name} · fss ({seconds(2 * median_s)}). "
+        f"{1000 * median_s:.2f} to {2000 * median_s:.2f} times the floor, "
     )
-    assert cards["online on wan"] == (seconds(9 * median_s), f"{name} · fss · wan.")
+    assert re.search(r"By kind of operator: ReLUs \d+ %, ", note)
+    value, note = cards["online on wan"]
+    assert value == seconds(9 * median_s) and note.startswith(f"{name} · fss. ")
     assert headline.tables[0].columns[:4] == ("network", "protocol", "link", "online")
     assert headline.tables[0].rows[1][:3] == (name, "fss", "lan")
     assert headline.tables[0].title.startswith("Every run. Throughout: mode windowed, answer verified, ")
@@ -245,20 +340,26 @@ def test_the_headline_has_one_card_per_link_and_the_settings_beside_the_run() ->
 
 
 def test_the_table_of_runs_has_a_number_for_each_figure_by_which_it_is_sorted() -> None:
-    table = sections(*several())["headline"].tables[0]
-    assert len(table.sort_values) == len(table.rows) == 12
-    for row, values in zip(table.rows, table.sort_values, strict=True):
-        named = dict(zip(table.columns, zip(row, values, strict=True), strict=True))
-        assert [value for _, value in list(named.values())[:3]] == [None] * 3
-        assert named["online"][0] == seconds(named["online"][1] or 0)
-        assert named["ReLUs"][0] == f"{named['ReLUs'][1]:,}"
+    tables = sections(*several())["headline"].tables
+    assert [table.title[: table.title.index(".")] for table in tables] == [
+        "Every run over loopback",
+        "Every run over lan",
+    ]
+    for table in tables:
+        assert len(table.sort_values) == len(table.rows) == 6
+        assert table.begins == {2, 4}  # a line between networks
+        for row, values in zip(table.rows, table.sort_values, strict=True):
+            named = dict(zip(table.columns, zip(row, values, strict=True), strict=True))
+            assert [value for _, value in list(named.values())[:2]] == [None] * 2
+            assert named["online"][0] == seconds(named["online"][1] or 0)
+            assert named["ReLUs"][0] == f"{named['ReLUs'][1]:,}"
 
 
 def test_the_menu_of_runs_is_grouped_by_network_where_a_network_has_several() -> None:
     groups = sections(*several())["layers"].choices
     assert list(groups) == ["…12288", "…57344", "…229376"]
     assert [plot.choice for plot in groups["…57344"]] == [
-        f"{protocol} · {link}" for protocol in ("delphi", "fss") for link in ("loopback", "lan")
+        f"…57344 · {protocol} · {link}" for protocol in ("delphi", "fss") for link in ("loopback", "lan")
     ]
     alone = sections(variant(), variant(name="resnet18-cifar100-57344"))["layers"].choices
     assert {group: [plot.choice for plot in plots] for group, plots in alone.items()} == {
@@ -279,6 +380,7 @@ def test_every_section_has_its_plots_where_the_data_is_there() -> None:
     assert {name: len(section.plots) for name, section in found.items()} == {
         "headline": 0,
         "phases": 4,
+        "causes": 2,
         "layers": 12,
         "bytes": 2,
         "floors": 4,
@@ -286,6 +388,7 @@ def test_every_section_has_its_plots_where_the_data_is_there() -> None:
         "growth": 2,
         "accuracy": 2,
         "settings": 2,
+        "resources": 0,
         "machines": 0,
         "words": 0,
     }
@@ -406,7 +509,7 @@ def test_colors_stand_out_from_their_background() -> None:
 
 def test_the_ticks_and_lines_over_bars_stand_out_from_them() -> None:
     found = sections(*several())
-    for plot in (*found["phases"].plots, *found["layers"].plots):
+    for plot in found["layers"].plots:
         color = plot.spec["layer"][0]["encoding"]["color"]["scale"]
         colors = dict(zip(color["domain"], color["range"], strict=True))
         assert colors.pop("floor") == "var(--ink)"
@@ -417,7 +520,8 @@ def test_the_ticks_and_lines_over_bars_stand_out_from_them() -> None:
 
 SAME_MEANING = {
     **{"compute": "client", "client to server": "client", "hidden": "server", "server to client": "server"},
-    **{"send": "link", "median": "measured", "measured here": "measured"},
+    **{"client's work": "client", "server's work": "server", "bytes": "messages", "round trips": "wait"},
+    **{"send": "messages", "measured here": "measured"},
 }
 """Names in legends that mean the work of a party, its messages or a measured time."""
 
