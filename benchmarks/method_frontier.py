@@ -92,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         networks = networks_of(given.searches)
     except ValueError as error:
         parser.error(str(error))
-    times = time_rows(networks, given.folder, given.links, given.protocol, given.runs)
+    times = time_rows(networks, given.folder, given.data, given.links, given.protocol, given.runs)
     if not times:
         sys.exit(f"{given.folder} has no times of these networks: measure them with --runs 5")
     best = on_some_frontier(times)

@@ -12,11 +12,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.fidelity_networks import pi_bench
 from benchmarks.resumable import Row, resumed
+from pi_bench.cli.evaluation_data import samples_of
+from pi_bench.cli.parser import make_parser
 from pi_bench.models.reduction.candidate import Candidate
 from pi_bench.models.reduction.frontier import on_frontier
 from pi_bench.models.reduction.pareto_table import TABLE_FILE, read_table
+from pi_bench.network.files.model_file import load_model
+from pi_bench.progress import silent
 
 TIMES = ("online", "total")
 
@@ -42,13 +48,16 @@ def networks_of(searches: Sequence[Path]) -> dict[str, Candidate]:
 
 
 def time_rows(
-    networks: Mapping[str, Candidate], folder: Path, links: Sequence[str], protocol: str, runs: int
+    networks: Mapping[str, Candidate], folder: Path, data: str, links: Sequence[str], protocol: str, runs: int
 ) -> list[Row]:
-    """Returns one row per network and link, in seconds. `pi-bench latency` measures the missing ones."""
+    """Returns one row per network and link, in seconds. `pi-bench latency` measures the missing ones.
+
+    They answer a test image of `data`. Noise may leave the windows of a trained network.
+    """
     wanted = (
         (
             _key(name, network) | {"protocol": protocol, "link": link},
-            partial(_times, network, protocol, link, runs),
+            partial(_times, network, data, protocol, link, runs),
         )
         for name, network in networks.items()
         for link in links
@@ -94,12 +103,14 @@ def _key(name: str, network: Candidate) -> Row:
     }
 
 
-def _times(network: Candidate, protocol: str, link: str, runs: int) -> Row:
+def _times(network: Candidate, data: str, protocol: str, link: str, runs: int) -> Row:
+    model = Path(network.folder, "model.pt")
     with tempfile.TemporaryDirectory() as name:
-        result = Path(name, "latency.json")
+        result, image = Path(name, "latency.json"), Path(name, "image.npy")
+        np.save(image, _test_image(model, data))
         link_options = () if link == "loopback" else ("--link", link)
         pi_bench(
-            *("latency", Path(network.folder, "model.pt"), "--protocol", protocol, *link_options),
+            *("latency", model, "--protocol", protocol, *link_options, "--input", image),
             *("--runs", runs, "--no-history", "--json", result),
         )
         found = json.loads(result.read_text())
@@ -115,6 +126,12 @@ def _times(network: Candidate, protocol: str, link: str, runs: int) -> Row:
         "runs": runs,
         **{name: found["environment"][name] for name in ("time", "commit", "cpu_model")},
     }
+
+
+def _test_image(model: Path, data: str) -> np.ndarray:
+    """Returns the first image that `pi-bench accuracy` would answer, float of the input's shape."""
+    parsed = make_parser().parse_args(["accuracy", str(model), "--data", data, "--limit", "1"])
+    return samples_of(parsed, load_model(model), silent).inputs[0]
 
 
 def _accuracy(network: Candidate, data: str, protocol: str, limit: int, private: int) -> Row:
