@@ -58,6 +58,14 @@ class ModelError(PiBenchError):
     exit_code = 3
 
 
+class ExportError(ModelError):
+    """Reports a trained network that cannot become a model file, such as one that fixed point does not hold.
+
+    >>> ExportError("layer 'relu': its terms cancel").exit_code
+    3
+    """
+
+
 class InputError(PiBenchError):
     """Reports an input array of the wrong shape, dtype or range.
 

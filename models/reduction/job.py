@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from pi_bench.errors import DivergedError, OutputError, PiBenchError, by_name
+from pi_bench.errors import DivergedError, ExportError, OutputError, PiBenchError, by_name
 from pi_bench.fidelity.fidelity_warning import FidelityWarning
 from pi_bench.progress import Progress
 
@@ -57,8 +57,8 @@ class JobOutcome:
 
     Attributes:
         job: the job.
-        result: its result, or None if it diverged.
-        failure: the reason if it diverged.
+        result: its result, or None if it diverged or its network cannot be exported.
+        failure: the reason if there is no result.
 
     >>> JobOutcome(Job("train", "teacher", "/tmp/teacher", {}), None, "training diverged").failure
     'training diverged'
@@ -72,7 +72,7 @@ class JobOutcome:
 def perform(text: str, progress: Progress) -> str:
     """Runs the job in the JSON text `text` and returns its answer as JSON text.
 
-    The answer is a result, the failure of a diverged training, or an error with its message. The workers of
+    The answer is a result, a failure of this network alone, or an error with its message. The workers of
     every engine call this function and no other.
 
     >>> job = Job("train", "teacher", "/nowhere", {"recipe": "none"})
@@ -85,7 +85,7 @@ def perform(text: str, progress: Progress) -> str:
             # The model file notes its fidelity, and whoever measures the network repeats it.
             warnings.simplefilter("ignore", FidelityWarning)
             return json.dumps({"result": _module(job).run(job, progress)})
-    except DivergedError as error:
+    except (DivergedError, ExportError) as error:  # of this network alone
         return _failed(job, str(error))
     except PiBenchError as error:
         return json.dumps({"error": type(error).__name__, "message": str(error)})
@@ -135,7 +135,7 @@ def _module(job: Job) -> Any:
 
 
 def _stored_failure(job: Job) -> JobOutcome | None:
-    """Returns the divergence of an earlier run, which would repeat itself."""
+    """Returns the failure of an earlier run, which would repeat itself."""
     try:
         content = json.loads((Path(job.folder) / FAILURE_FILE).read_text())
     except FileNotFoundError:

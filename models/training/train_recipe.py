@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from pi_bench.errors import ModelError, OutputError, UsageError, reason
+from pi_bench.errors import ExportError, ModelError, OutputError, UsageError, reason
 from pi_bench.exporting import export
 from pi_bench.progress import Progress, silent
 
@@ -162,7 +162,10 @@ def train_recipe(
     save_tensors(folder / "state.pt", module.state_dict())
     result = _result(recipe, settings, teacher, batches, outcome, test_accuracy_pct, identity)
     if rank() == 0:
-        _export(module, batches, recipe, data, result, folder / "model.pt")
+        try:
+            _export(module, batches, recipe, data, result, folder / "model.pt")
+        except ModelError as error:
+            raise ExportError(f"the network is trained and cannot be exported: {error}") from None
     write_whole(folder / "result.json", (json.dumps(result, indent=2) + "\n").encode())
     return result
 

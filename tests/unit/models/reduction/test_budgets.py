@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import pytest
 
@@ -130,6 +131,25 @@ def test_a_linearization_that_diverges_ends_the_search(base, snl_settings, tmp_p
     for _ in range(2):  # it is not tried again
         with pytest.raises(DivergedError, match="linearized: training diverged"):
             run(snl, base, wild, tmp_path)
+
+
+def test_a_network_that_cannot_be_exported_is_listed_and_ends_nothing(
+    linearized, base, snl_settings, tmp_path, monkeypatch
+):
+    def export(module, batches, recipe, *others):
+        if recipe.relu_count == 60:
+            raise ModelError("layer 'relu': its terms cancel")
+
+    monkeypatch.setattr("pi_bench.models.training.train_recipe._export", export)
+    folder = shutil.copytree(linearized[0], tmp_path / "search")
+    shutil.rmtree(folder / "networks")
+    for names in (["200", "60"], []):  # it would fail again
+        engine = InlineEngine()
+        _, found, lost = run(snl, base, snl_settings, folder, engine)
+        assert engine.names == names
+        assert found.test_accuracy_pct is not None and not found.failure
+        assert lost.test_accuracy_pct is None
+        assert lost.failure == "the network is trained and cannot be exported: layer 'relu': its terms cancel"
 
 
 def test_what_is_refused(base, snl_settings, pruning_settings, tmp_path, linearized):
