@@ -49,7 +49,8 @@ def channel_plans(
         OutputError: A file cannot be written.
 
     ```python
-    def words_of(settings: PlanSettings, costs: PlanCosts, options: dict, search: Trainings) -> list[str]:
+    def words_of(settings: PlanSettings, costs: PlanCosts, one: LayerChoice, search: Trainings) -> list[str]:
+        options = {(one.path, one.choice): one}
         found = channel_plans(settings, costs, options, search, search.root / "teacher")
         return [plan.words for plan in found.values()]
     ```

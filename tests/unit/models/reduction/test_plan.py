@@ -21,14 +21,17 @@ from pi_bench.errors import ModelError, TrainingError, UsageError
 from pi_bench.models import parse_recipe
 from pi_bench.models.building import build
 from pi_bench.models.channel_effects import derivatives
+from pi_bench.models.channel_planning import channel_groups, kinds_of_channels
 from pi_bench.models.networks.mixed import MixedActivation
 from pi_bench.models.networks.polynomial import polynomial_activations
 from pi_bench.models.planning import LayerChoice, choices_of, with_choices
 from pi_bench.models.recipe_export import load_state
+from pi_bench.models.reduction.channel_plans import chosen_kinds
 from pi_bench.models.reduction.chosen_plan import PlanSettings
 from pi_bench.models.reduction.plan import plan
 from pi_bench.models.reduction.plan_costs import PlanCosts
 from pi_bench.models.reduction.time_budgets import TimeBudget
+from pi_bench.models.safenet.mixed_network import mixed_recipe
 from pi_bench.models.training import TrainingSettings
 from pi_bench.models.training.polynomial_training import set_relu_part
 
@@ -315,33 +318,24 @@ def test_a_search_by_channels_that_was_killed_ends_with_the_same_weights(
         run(plan, base, dataclasses.replace(channel_settings, channel_groups=None), folder)
 
 
-@pytest.mark.usefixtures("no_export")
-def test_a_budget_of_time_is_met_by_channels_at_no_more_risk_than_by_layers(
-    planned, base, channel_settings, made_up_costs, tmp_path
-):
-    wan = objective(made_up_costs, "wan")
-    costs = PlanCosts(base, wan)
-    full, least = costs.seconds({}), costs.seconds({path: "linear" for path, _ in base.relu_shapes()})
-    budget = TimeBudget.parse(f"{1e3 * (0.4 * full + 0.6 * least):.3f}ms")
-    settings = dataclasses.replace(channel_settings, objective=wan, budgets=(budget,))
-    (_, found) = run(plan, base, settings, with_short_trainings(planned, tmp_path))
-    recipe = recipe_of(tmp_path / found.folder)
-    assert least <= costs.seconds_of(recipe) <= budget.seconds
-    options = {}
-    for row in rows(tmp_path / "plan.csv"):
-        options[row["layer"], row["channels"], row["choice"]] = row
-    module = build(recipe)
-    load_state(module, tmp_path / "planned" / str(budget) / "start.pt")
-    risk = sum(
-        float(row["risk_pct"])
-        for (path, channel, choice), row in options.items()
-        if kind_of(module.get_submodule(path), int(channel)) == choice
+def test_a_budget_of_time_is_met_by_channels_at_less_risk_than_by_layers(base, made_up_costs):
+    costs = PlanCosts(base, objective(made_up_costs, "wan"))
+    options, effects = {}, {}
+    for number, (path, shape) in enumerate(list(base.relu_shapes())[:2]):
+        gain = costs.gain(path, "linear")
+        options[path, "linear"] = LayerChoice(path, "linear", gain=gain, risk=1.0 + number)
+        effects[path, "linear"] = [4.0**channel for channel in range(shape[0])]
+    groups = channel_groups(options.values(), effects, 8, least_risk=0.1)
+    budget = TimeBudget.parse(
+        f"{1e3 * (costs.seconds({}) - 0.3 * sum(o.gain for o in options.values())):.3f}ms"
     )
-    by_layer = {}
-    for (path, _, choice), row in options.items():
-        gain, lost = by_layer.get((path, choice), (0.0, 0.0))
-        by_layer[path, choice] = gain + float(row["gain_s"]), lost + float(row["risk_pct"])
-    layers = costs.first_within(
-        budget, {key: LayerChoice(*key, gain=gain, risk=lost) for key, (gain, lost) in by_layer.items()}
-    )
-    assert risk <= sum(by_layer[key][1] for key in layers.items()) + 1e-9
+    layers = costs.first_within(budget, options)
+    kinds = chosen_kinds(budget, groups, costs, layers)
+    recipe = mixed_recipe(base, kinds_of_channels(groups, kinds), "plan")
+    assert recipe.mixtures and costs.seconds_of(recipe) <= budget.seconds
+    risk = sum(group.option(kind).risk for group, kind in zip(groups, kinds, strict=True))
+    assert 0 < risk < sum(options[key].risk for key in layers.items())
+    # The budget has no room for the ReLUs of any replaced group.
+    fewer = [[*kinds[:n], "relu", *kinds[n + 1 :]] for n, kind in enumerate(kinds) if kind != "relu"]
+    every = [mixed_recipe(base, kinds_of_channels(groups, one), "plan") for one in fewer]
+    assert all(costs.seconds_of(one) > budget.seconds for one in every)
