@@ -79,9 +79,7 @@ class ChannelCosts:
         return f"{recipe.relu_count:,} ReLUs, predicted to take {self._plan.described_of(recipe)}"
 
     def _cost(self, kinds: Mapping[str, np.ndarray]) -> float:
-        """Returns the cost of a network. Most prices of a rounding change no number of channels, and the
-        costs of plans predict networks of the same numbers once.
-        """
+        # Most prices of a rounding change no number of channels. `PlanCosts` predicts each network once.
         return self._plan.cost_of(mixed_recipe(self._plan.base, kinds))
 
 
