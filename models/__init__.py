@@ -26,6 +26,8 @@ Fewer ReLUs:
     architectures                   spaces of CryptoNAS and Sphynx, and which architectures are tried next
     darts                           DARTS' training of relaxed cells in Sphynx' space
     planning                        which layers become quadratic, cubic or linear, and in which order
+    channel_planning                which groups of channels do so, at the least risk
+    channel_effects                 how much each channel of a replaced layer changes the loss
     population                      DELPHI's population-based training of such plans
     pruning, filter_criteria, lfpc  filter pruning, with which SNL is compared, and its criteria
     published                       accuracies that papers publish

@@ -7,7 +7,8 @@ choice of the channels.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from .counted_layers import CountedLayer
@@ -62,6 +63,32 @@ class Mixture:
     def __str__(self) -> str:
         """Returns the text that `parse` reads."""
         return f"{self.path}: {', '.join(f'{count} {kind}' for kind, count in self.counts.items() if count)}"
+
+
+def kind_counts(kinds: Iterable[int]) -> dict[str, int]:
+    """Returns the number of channels of each kind.
+
+    Args:
+        kinds: the place in `KINDS` of the kind of each channel.
+
+    >>> kind_counts([0, 3, 3])
+    {'relu': 1, 'cubic': 0, 'quadratic': 0, 'linear': 2}
+    """
+    counts = Counter(kinds)
+    return {kind: counts[place] for place, kind in enumerate(KINDS)}
+
+
+def channels_in_words(kinds: Iterable[int]) -> str:
+    """Returns the number of channels of each kind that occurs in words.
+
+    Args:
+        kinds: as for `kind_counts`.
+
+    >>> channels_in_words([0, 3, 3])
+    '1 relu, 2 linear channels'
+    """
+    counts = kind_counts(kinds)
+    return f"{', '.join(f'{count:,} {kind}' for kind, count in counts.items() if count)} channels"
 
 
 def mixtures_key() -> Key:

@@ -3,8 +3,9 @@
 Searches, each but nas from a network with all its ReLUs:
     deepreduce, ablation                 by stages: DeepReDuce, and its culling order
     snl, bcd, senet, autorep             by single ReLUs, to budgets
-    plan, plan_costs                     by layers that become polynomials or linear, after DELPHI's planner
-    chosen_plans, population             the plans: by gain per risk, or by population-based training
+    plan, plan_costs                     by layers or channels that become polynomials or linear, after DELPHI
+    chosen_plan, chosen_plans            its settings and plans: by gain per risk of layers
+    channel_plans, population            or of groups of channels, or by population-based training
     safenet, channel_costs               by channels that become polynomials or linear, after SAFENet
     nas, architecture_sizes              architectures of a space, as wide as a budget allows
     cell_costs                           the predicted times of operators, by which DARTS weighs Sphynx' cells

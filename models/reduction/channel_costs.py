@@ -11,12 +11,10 @@ from pi_bench.errors import UsageError
 from ..mixture import KINDS
 from ..planning import CHOICES
 from ..recipe import Recipe
-from ..recipe_writing import format_recipe
 from ..safenet.mixed_network import mixed_recipe
 from ..safenet.rounding import rounded_kinds
-from .objective import TimeObjective
 from .plan_costs import PlanCosts
-from .time_budgets import Budget, in_ms
+from .time_budgets import Budget
 
 
 class ChannelCosts:
@@ -39,7 +37,6 @@ class ChannelCosts:
 
     def __init__(self, plan: PlanCosts) -> None:
         self._plan, self._rest = plan, plan.cost({})
-        self._seconds: dict[str, float] = {}
         self.of_kinds: dict[str, tuple[float, ...]] = {}
         for path, shape in plan.base.relu_shapes():
             gains = {"relu": 0.0} | {choice: plan.gain(path, choice) for choice in CHOICES}
@@ -77,25 +74,13 @@ class ChannelCosts:
 
     def described(self, recipe: Recipe) -> str:
         """Returns the cost of a network in words."""
-        objective = self._plan.objective
-        if objective is None:
-            return f"{recipe.relu_count:,} ReLUs"
-        time_s = self._time_s(recipe, objective)
-        return f"{recipe.relu_count:,} ReLUs, predicted to take {in_ms(time_s)} ({objective})"
+        if self._plan.objective is None:
+            return self._plan.described_of(recipe)
+        return f"{recipe.relu_count:,} ReLUs, predicted to take {self._plan.described_of(recipe)}"
 
     def _cost(self, kinds: Mapping[str, np.ndarray]) -> float:
-        recipe, objective = mixed_recipe(self._plan.base, kinds), self._plan.objective
-        return float(recipe.relu_count) if objective is None else self._time_s(recipe, objective)
-
-    def _time_s(self, recipe: Recipe, objective: TimeObjective) -> float:
-        """Returns the predicted time of a network of `mixed_recipe`, whose numbers of channels decide it.
-
-        Most prices of a rounding change no number of channels, so each network is predicted once.
-        """
-        key = format_recipe(recipe)
-        if key not in self._seconds:
-            self._seconds[key] = objective.of_recipe(recipe).of(objective.name)
-        return self._seconds[key]
+        # Most prices of a rounding change no number of channels. `PlanCosts` predicts each network once.
+        return self._plan.cost_of(mixed_recipe(self._plan.base, kinds))
 
 
 def _number(budget: Budget) -> float:

@@ -1,73 +1,22 @@
-"""The plan for each budget: by gain per risk from short trainings, or by population-based training."""
+"""The plan for each budget: from short trainings, for layers or channels, or by population-based training."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from pi_bench.errors import UsageError
 
-from ..planning import CHOICES, LayerChoice
-from ..population.settings import PopulationSettings
+from ..planning import LayerChoice
 from ..recipe import Recipe
-from ..training import TrainingSettings
-from ..training.logs import write_rows
 from .candidate import judging_accuracy_pct
-from .plan_costs import PlanCosts
+from .channel_plans import channel_plans
+from .chosen_plan import ChosenPlan, PlanSettings, write_plan
+from .plan_costs import PlanCosts, in_words
 from .population import Population
 from .time_budgets import Budget
-from .trainings import BudgetSettings, Trainings, ended
-
-PLAN_FILE = "plan.csv"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanSettings(BudgetSettings):
-    """The settings of a search by plans.
-
-    Attributes:
-        sensitivity: the settings of the short trainings from which risks follow.
-        choices: the choices that a layer has beside ReLU, of `planning.CHOICES`.
-        population: the numbers of population-based training. Without members, plans follow from risks.
-
-    Raises:
-        UsageError: There is no choice, or one that is none of these.
-
-    >>> trained = TrainingSettings()
-    >>> PlanSettings(
-    ...     budgets=(5000,), training=trained, finetuning=trained, sensitivity=trained,
-    ...     data_dir=Path("data"), device="cpu", threads=1,
-    ... ).choices
-    ('quadratic', 'cubic', 'linear')
-    """
-
-    sensitivity: TrainingSettings
-    choices: tuple[str, ...] = CHOICES
-    population: PopulationSettings = field(default_factory=PopulationSettings)
-
-    def __post_init__(self) -> None:
-        """Checks the choices."""
-        if not self.choices or set(self.choices) - set(CHOICES):
-            raise UsageError(f"choices are {', '.join(self.choices)}, allowed: {', '.join(CHOICES)}")
-
-
-@dataclass(frozen=True, slots=True)
-class ChosenPlan:
-    """A plan, and the finetuning of its network.
-
-    Attributes:
-        choices: the choices for layers.
-        start: the path of the weights that the finetuning starts from.
-        finetuning: its settings.
-
-    >>> ChosenPlan({"stem.relu": "cubic"}, Path("teacher/state.pt"), TrainingSettings()).choices
-    {'stem.relu': 'cubic'}
-    """
-
-    choices: Mapping[str, str]
-    start: Path
-    finetuning: TrainingSettings
+from .trainings import Trainings, ended
 
 
 def chosen_plans(
@@ -90,10 +39,10 @@ def chosen_plans(
         DivergedError: All members of a population diverged.
 
     ```python
-    def plan_of(budget: Budget, base: Recipe, settings: PlanSettings, search: Trainings) -> dict[str, str]:
+    def plan_of(budget: Budget, base: Recipe, settings: PlanSettings, search: Trainings) -> Recipe:
         costs = PlanCosts(base, settings.objective)
         found = chosen_plans(base, settings, costs, search, search.root / "teacher", print)
-        return dict(found[budget].choices)
+        return found[budget].recipe
     ```
     """
     if settings.population.members:
@@ -103,20 +52,20 @@ def chosen_plans(
             population = Population(budget, costs, settings.choices, settings.population, tuned)
             choices, start = population.evolved(trainings, teacher, say)
             # ReLUs have given way already.
-            found[budget] = ChosenPlan(choices, start, replace(tuned, interpolation=0.0))
+            found[budget] = ChosenPlan(
+                costs.recipe(choices), in_words(choices), start, replace(tuned, interpolation=0.0)
+            )
         return found
     options = _options(base, settings, costs, trainings, teacher)
-    unit = "relus" if settings.objective is None else "s"
-    write_rows(
-        trainings.root / PLAN_FILE,
-        [
-            {"layer": one.path, "choice": one.choice, f"gain_{unit}": one.gain, "risk_pct": one.risk}
-            for one in options.values()
-        ],
-    )
+    if settings.channel_groups is not None:
+        return channel_plans(settings, costs, options, trainings, teacher)
+    write_plan(trainings.root, costs, [({"layer": one.path}, one) for one in options.values()])
+    plans = {budget: costs.first_within(budget, options) for budget in settings.budgets}
     return {
-        budget: ChosenPlan(costs.first_within(budget, options), teacher / "state.pt", settings.finetuning)
-        for budget in settings.budgets
+        budget: ChosenPlan(
+            costs.recipe(choices), in_words(choices), teacher / "state.pt", settings.finetuning
+        )
+        for budget, choices in plans.items()
     }
 
 

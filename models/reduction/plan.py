@@ -1,9 +1,10 @@
-"""DELPHI's planner, generalized: layers become quadratic, cubic or linear, to one network per budget.
+"""DELPHI's planner, generalized: layers or channels become quadratic, cubic or linear, to budgets.
 
     teacher/              the network with all its ReLUs
     sensitivity/relu      trained on for as long as the others, the accuracy that risks are relative to
     sensitivity/P-C       the layer P alone replaced by the choice C, from the teacher's weights
     plan.csv              gain and risk of each choice
+    planned/B             with groups of channels (`channel_plans`): the plan's network before its finetuning
     networks/B            the plan for each budget, from the teacher's weights, with distillation
     scores.csv            DELPHI's score of each network, and ours
 
@@ -16,7 +17,7 @@ ReLUs give way step by step in each training (r falls from 1 to 0, as in DELPHI'
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,11 @@ from ..planning import CHOICES, choices_of, delphi_score, time_score, with_choic
 from ..recipe import Recipe
 from ..training.logs import write_rows
 from .candidate import Candidate, candidate_of, judging_accuracy_pct
-from .chosen_plans import PlanSettings, chosen_plans
+from .chosen_plan import PlanSettings
+from .chosen_plans import chosen_plans
 from .engine import Announce, Engine
 from .job import JobOutcome
-from .plan_costs import PlanCosts, in_words
+from .plan_costs import PlanCosts
 from .trainings import opened_from
 
 SCORES_FILE = "scores.csv"
@@ -86,6 +88,7 @@ def plan(
         "sensitivity": settings.sensitivity.as_dict(),
         "choices": list(settings.choices),
         "population": population,  # folders of version 0.2.0 lack the key
+        "channel_groups": settings.channel_groups,  # and this one
     }
     with opened_from(
         "plan", base, settings, root, engine, identity, progress=progress, announce=announce
@@ -95,31 +98,31 @@ def plan(
         found,
     ):
         planned = chosen_plans(base, settings, costs, trainings, teacher, say)
-        recipes: dict[str, Recipe] = {}
-        for budget in settings.budgets:
-            choices = planned[budget].choices
-            recipes[str(budget)] = recipe = costs.recipe(choices)
-            cost = "" if settings.objective is None else f", predicted to take {costs.described(choices)}"
-            say(f"  --budget {budget}: {in_words(choices)}, {recipe.relu_count:,} ReLUs{cost}")
+        recipes = {str(budget): planned[budget].recipe for budget in settings.budgets}
+        for budget, one in planned.items():
+            recipe = one.recipe
+            cost = "" if settings.objective is None else f", predicted to take {costs.described_of(recipe)}"
+            say(f"  --budget {budget}: {one.words}, {recipe.relu_count:,} ReLUs{cost}")
         outcomes = trainings.run(
             [
                 trainings.training(
                     str(budget),
-                    recipes[str(budget)],
-                    planned[budget].finetuning,
+                    one.recipe,
+                    one.finetuning,
                     root / "networks" / str(budget),
                     teacher,
-                    planned[budget].start,
+                    one.start,
                 )
-                for budget in planned
+                for budget, one in planned.items()
             ]
         )
         rows = [_scores(name, recipe, outcomes[name], costs) for name, recipe in recipes.items()]
         write_rows(root / SCORES_FILE, rows)
+        parts = "layers" if settings.channel_groups is None else "channels"
         return [
             *found,
             *(
-                candidate_of("plan", f"layers-{name}", recipe, outcomes[name], root)
+                candidate_of("plan", f"{parts}-{name}", recipe, outcomes[name], root)
                 for name, recipe in recipes.items()
             ),
         ]
@@ -129,12 +132,18 @@ def _scores(name: str, recipe: Recipe, outcome: JobOutcome, costs: PlanCosts) ->
     """Returns the row of a network in scores.csv. A network that diverged has no scores."""
     row: dict[str, Any] = {"budget": name, "name": recipe.name, "relu_count": recipe.relu_count}
     row |= {"accuracy_pct": "", "delphi_score": "", "time_score": ""}
-    choices = choices_of(recipe)
     if outcome.result is not None:
         accuracy, full = judging_accuracy_pct(outcome.result), costs.base.relu_count
         row["accuracy_pct"] = round(accuracy, 4)
         row["delphi_score"] = round(delphi_score(accuracy, full - recipe.relu_count, full), 4)
         if costs.objective is not None:
-            row["time_score"] = round(time_score(accuracy, costs.seconds(choices), costs.seconds({})), 4)
-    by_choice = {choice: " ".join(path for path in choices if choices[path] == choice) for choice in CHOICES}
-    return row | by_choice
+            row["time_score"] = round(time_score(accuracy, costs.seconds_of(recipe), costs.seconds({})), 4)
+    return row | {choice: " ".join(_layers_of(recipe, choice)) for choice in CHOICES}
+
+
+def _layers_of(recipe: Recipe, choice: str) -> Iterator[str]:
+    """Yields the layers of a choice, and those of which some channels have it, with their number."""
+    yield from (path for path, found in choices_of(recipe).items() if found == choice)
+    for mixture in recipe.mixtures:
+        if mixture.counts[choice]:
+            yield f"{mixture.path}:{mixture.counts[choice]}"

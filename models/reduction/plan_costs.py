@@ -8,12 +8,13 @@ from pi_bench.errors import UsageError
 
 from ..planning import CHOICES, LayerChoice, planned_choices, with_choices
 from ..recipe import Recipe
+from ..recipe_writing import format_recipe
 from .objective import TimeObjective
 from .time_budgets import Budget, in_ms, needs_objective
 
 
 class PlanCosts:
-    """The costs of networks in which layers of `base` are replaced. Each network is predicted once.
+    """The costs of networks in which layers or channels of `base` are replaced. Each one is predicted once.
 
     Args:
         base: the network with all its ReLUs.
@@ -27,7 +28,7 @@ class PlanCosts:
 
     def __init__(self, base: Recipe, objective: TimeObjective | None) -> None:
         self.base, self.objective = base, objective
-        self._seconds: dict[tuple[tuple[str, str], ...], float] = {}
+        self._seconds: dict[str, float] = {}
 
     def recipe(self, choices: Mapping[str, str]) -> Recipe:
         """Returns the network of a plan."""
@@ -35,15 +36,23 @@ class PlanCosts:
 
     def seconds(self, choices: Mapping[str, str]) -> float:
         """Returns the predicted seconds of the network of a plan. The objective is one of time."""
+        return self.seconds_of(self.recipe(choices))
+
+    def seconds_of(self, recipe: Recipe) -> float:
+        """Returns the predicted seconds of a network. The objective is one of time."""
         assert self.objective is not None
-        key = tuple(sorted(choices.items()))
+        key = format_recipe(recipe)
         if key not in self._seconds:
-            self._seconds[key] = self.objective.of_recipe(self.recipe(choices)).of(self.objective.name)
+            self._seconds[key] = self.objective.of_recipe(recipe).of(self.objective.name)
         return self._seconds[key]
 
     def cost(self, choices: Mapping[str, str]) -> float:
         """Returns the ReLUs or seconds of the network of a plan."""
-        return float(self.recipe(choices).relu_count) if self.objective is None else self.seconds(choices)
+        return self.cost_of(self.recipe(choices))
+
+    def cost_of(self, recipe: Recipe) -> float:
+        """Returns the ReLUs or seconds of a network."""
+        return float(recipe.relu_count) if self.objective is None else self.seconds_of(recipe)
 
     def gain(self, path: str, choice: str) -> float:
         """Returns the ReLUs or seconds that one choice for one layer saves."""
@@ -51,15 +60,23 @@ class PlanCosts:
 
     def meets(self, budget: Budget, choices: Mapping[str, str]) -> bool:
         """Returns whether the network of a plan is within a budget."""
+        return self.within(budget, self.recipe(choices))
+
+    def within(self, budget: Budget, recipe: Recipe) -> bool:
+        """Returns whether a network is within a budget."""
         if isinstance(budget, int):
-            return self.recipe(choices).relu_count <= budget
-        return self.seconds(choices) <= budget.seconds
+            return recipe.relu_count <= budget
+        return self.seconds_of(recipe) <= budget.seconds
 
     def described(self, choices: Mapping[str, str]) -> str:
         """Returns the cost of a plan in words."""
+        return self.described_of(self.recipe(choices))
+
+    def described_of(self, recipe: Recipe) -> str:
+        """Returns the cost of a network in words."""
         if self.objective is not None:
-            return f"{in_ms(self.seconds(choices))} ({self.objective})"
-        return f"{self.recipe(choices).relu_count:,} ReLUs"
+            return f"{in_ms(self.seconds_of(recipe))} ({self.objective})"
+        return f"{recipe.relu_count:,} ReLUs"
 
     def require(self, budget: Budget, allowed: Sequence[str]) -> None:
         """Checks that a budget is below the full network, and not below the network without any ReLU.

@@ -25,7 +25,7 @@ from pi_bench.progress import Progress
 
 from ..building import build
 from ..criticality import require_relus
-from ..mixture import KINDS
+from ..mixture import channels_in_words, kind_counts
 from ..planning import CHOICES, with_choices
 from ..recipe import Recipe
 from ..recipe_writing import format_recipe
@@ -139,9 +139,15 @@ def safenet(
                 continue
             recipe, kinds = _rounded(base, budget, costs, settings, root)
             recipes[budget] = recipe
-            say(f"  --budget {budget}: {_in_words(kinds)}, {costs.described(recipe)}")
+            words = channels_in_words(np.concatenate(list(kinds.values())).tolist())
+            say(f"  --budget {budget}: {words}, {costs.described(recipe)}")
             rows += [
-                {"budget": str(budget), "layer": path, "channels": len(of_layer), **_counts(of_layer)}
+                {
+                    "budget": str(budget),
+                    "layer": path,
+                    "channels": len(of_layer),
+                    **kind_counts(of_layer.tolist()),
+                }
                 for path, of_layer in kinds.items()
             ]
         if rows:
@@ -186,12 +192,3 @@ def _rounded(
     save_tensors(place / START_FILE, mixed_network(recipe, kinds, state).state_dict())
     write_whole(place / "recipe.toml", format_recipe(recipe).encode())
     return recipe, kinds
-
-
-def _counts(kinds: np.ndarray) -> dict[str, int]:
-    return {kind: int((kinds == place).sum()) for place, kind in enumerate(KINDS)}
-
-
-def _in_words(kinds: dict[str, np.ndarray]) -> str:
-    counts = _counts(np.concatenate(list(kinds.values())))
-    return f"{', '.join(f'{count:,} {kind}' for kind, count in counts.items() if count)} channels"

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..autorep.replacement import replace_relus
 from ..autorep.settings import ReplacementSettings
+from ..channel_effects import channel_effects
 from ..darts.relaxation import relax_cells
 from ..darts.settings import DartsSettings
 from ..families.sphynx import cell_fault
@@ -86,6 +87,18 @@ def _relax_cells(given: Assignment) -> dict[str, Any]:
     )
 
 
+def _find_effects(given: Assignment) -> dict[str, Any]:
+    return channel_effects(
+        given.recipe,
+        given["path"],
+        Path(given["start"]),
+        given.data,
+        given["validation_fraction"],
+        device=given["device"],
+        progress=given.progress,
+    )
+
+
 def _train_member(given: Assignment) -> dict[str, Any]:
     first, end = given["epochs"]
     return train_member(
@@ -112,6 +125,11 @@ def _check_criteria(result: dict[str, Any]) -> None:
     unknown = {layer["criterion"] for layer in result["layers"].values()} - set(CRITERIA)
     if unknown:
         raise ValueError(f"it names unknown criteria: {', '.join(sorted(map(str, unknown)))}")
+
+
+def _check_effects(result: dict[str, Any]) -> None:
+    if not all(effect >= 0 for effect in result["effects"]) or result["judging_count"] < 1:
+        raise ValueError("it holds no effects")
 
 
 def _check_cells(result: dict[str, Any]) -> None:
@@ -169,6 +187,13 @@ KINDS = {
         identity=("recipe", "settings", "costs"),
         work=_relax_cells,
         check=_check_cells,
+    ),
+    "find-effects": JobKind(
+        words="effects of channels",
+        file="channels.json",
+        identity=("recipe", "path", "validation_fraction", "start_sha256"),
+        work=_find_effects,
+        check=_check_effects,
     ),
     "train-member": JobKind(
         words="member of a population",

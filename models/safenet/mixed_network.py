@@ -11,21 +11,24 @@ from torch import Tensor, nn
 
 from ..building import build
 from ..criticality import base_name
-from ..mixture import KINDS, Mixture
+from ..mixture import KINDS, Mixture, kind_counts
 from ..networks.mixed import DEGREES, MixedActivation
 from ..networks.polynomial import PolynomialActivation
 from ..recipe import Recipe
 from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
+from ..training.polynomial_training import start_polynomials
 
 _LAYER_KEYS = {"quadratic": "polynomials", "cubic": "cubics", "linear": "identities"}
 
 
-def mixed_recipe(base: Recipe, kinds: Mapping[str, np.ndarray]) -> Recipe:
+def mixed_recipe(base: Recipe, kinds: Mapping[str, np.ndarray], method: str = "safenet") -> Recipe:
     """Returns `base` with the kinds of its channels. A layer of one kind has no mixture.
 
     Args:
-        kinds: the place in `KINDS` of the kind of each channel, by the path of each ReLU layer.
+        kinds: the place in `KINDS` of the kind of each channel, by the path of each ReLU layer. Layers that
+            it lacks keep their ReLUs.
+        method: the method that chose them, for the name of the network.
 
     >>> from pi_bench.models import load_recipe
     >>> base = load_recipe("resnet18-cifar100-557056")
@@ -36,7 +39,7 @@ def mixed_recipe(base: Recipe, kinds: Mapping[str, np.ndarray]) -> Recipe:
     mixtures: list[Mixture] = []
     layers: dict[str, list[str]] = {key: [] for key in _LAYER_KEYS.values()}
     for path, of_layer in kinds.items():
-        counts = {kind: int((of_layer == place).sum()) for place, kind in enumerate(KINDS)}
+        counts = kind_counts(of_layer.tolist())
         present = [kind for kind in KINDS if counts[kind]]
         if len(present) > 1:
             mixtures.append(Mixture(path, **counts))
@@ -50,7 +53,7 @@ def mixed_recipe(base: Recipe, kinds: Mapping[str, np.ndarray]) -> Recipe:
         cubics=tuple(layers["cubics"]),
         identities=tuple(layers["identities"]),
     )
-    name = f"{base_name(base)}-safenet-{changed.relu_count}"
+    name = f"{base_name(base)}-{method}-{changed.relu_count}"
     return parse_recipe(format_recipe(dataclasses.replace(changed, name=name)), name)
 
 
@@ -70,15 +73,47 @@ def mixed_network(recipe: Recipe, kinds: Mapping[str, np.ndarray], state: Mappin
     """
     module = build(recipe)
     module.load_state_dict(dict(state), strict=False)  # all but the layers that were relaxed
+    _set_kinds(module, kinds)
     for path, of_layer in kinds.items():
         part = module.get_submodule(path)
-        if isinstance(part, MixedActivation):
-            part.set_kinds(torch.from_numpy(of_layer))
         if isinstance(part, PolynomialActivation):
             _copy_coefficients(
                 part, of_layer, {kind: state.get(f"{path}.{kind}.coefficients") for kind in DEGREES}
             )
     return module
+
+
+def replaced_network(
+    recipe: Recipe, kinds: Mapping[str, np.ndarray], state: Mapping[str, Tensor]
+) -> nn.Module:
+    """Returns the network of a recipe of `mixed_recipe` with the weights of the network with all its ReLUs.
+
+    Polynomials are the ones nearest to ReLU.
+
+    Args:
+        kinds: as for `mixed_recipe`.
+        state: the state_dict of the network with all its ReLUs.
+
+    >>> from pi_bench.models import load_recipe, narrowed
+    >>> base = narrowed(load_recipe("resnet18-cifar100-557056"), 0.0625)
+    >>> kinds = {"stem.relu": np.array([3, 1, 0, 3])}
+    >>> module = replaced_network(mixed_recipe(base, kinds), kinds, build(base).state_dict())
+    >>> module.stem.relu.relu.flatten()
+    tensor([False, False,  True, False])
+    """
+    module = build(recipe)
+    module.load_state_dict(dict(state), strict=False)  # which has no polynomials
+    _set_kinds(module, kinds)
+    start_polynomials(module)
+    return module
+
+
+def _set_kinds(module: nn.Module, kinds: Mapping[str, np.ndarray]) -> None:
+    """Gives the channels of mixtures their kinds."""
+    for path, of_layer in kinds.items():
+        part = module.get_submodule(path)
+        if isinstance(part, MixedActivation):
+            part.set_kinds(torch.from_numpy(of_layer))
 
 
 @torch.no_grad()

@@ -1,9 +1,15 @@
-"""The planner as a search: sensitivities, budgets of ReLUs and of time, scores, resumption, refusals."""
+"""The planner as a search: sensitivities, budgets of ReLUs and of time, scores, resumption, refusals.
+
+By layers, and by groups of channels, which use the same short trainings.
+"""
 
 import csv
 import dataclasses
+import itertools
 import json
+import shutil
 
+import numpy as np
 import pytest
 
 from tests.installed import skip_without
@@ -14,10 +20,18 @@ skip_without("sklearn")
 from pi_bench.errors import ModelError, TrainingError, UsageError
 from pi_bench.models import parse_recipe
 from pi_bench.models.building import build
-from pi_bench.models.planning import choices_of, with_choices
-from pi_bench.models.reduction.plan import PlanSettings, plan
+from pi_bench.models.channel_effects import derivatives
+from pi_bench.models.channel_planning import channel_groups, kinds_of_channels
+from pi_bench.models.networks.mixed import MixedActivation
+from pi_bench.models.networks.polynomial import polynomial_activations
+from pi_bench.models.planning import LayerChoice, choices_of, with_choices
+from pi_bench.models.recipe_export import load_state
+from pi_bench.models.reduction.channel_plans import chosen_kinds
+from pi_bench.models.reduction.chosen_plan import PlanSettings
+from pi_bench.models.reduction.plan import plan
 from pi_bench.models.reduction.plan_costs import PlanCosts
 from pi_bench.models.reduction.time_budgets import TimeBudget
+from pi_bench.models.safenet.mixed_network import mixed_recipe
 from pi_bench.models.training import TrainingSettings
 from pi_bench.models.training.polynomial_training import set_relu_part
 
@@ -173,3 +187,155 @@ def test_what_is_refused(base, plan_settings, tmp_path):
     with pytest.raises(UsageError, match="choices are quartic, allowed: quadratic, cubic, linear"):
         dataclasses.replace(plan_settings, choices=("quartic",))
     assert not (tmp_path / "out").exists()
+
+
+CHANNEL_BUDGETS = (300, 176)  # the second one is met by whole channels exactly
+
+
+@pytest.fixture(scope="module")
+def channel_settings(plan_settings):
+    return dataclasses.replace(plan_settings, channel_groups=100, budgets=CHANNEL_BUDGETS)
+
+
+def with_short_trainings(planned, folder):
+    for name in ("teacher", "sensitivity"):
+        shutil.copytree(planned[0] / name, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def by_channel(planned, base, channel_settings, tmp_path_factory):
+    folder, engine = with_short_trainings(planned, tmp_path_factory.mktemp("by-channel")), InlineEngine()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("pi_bench.models.training.train_recipe._export", lambda *_: None)
+        return folder, run(plan, base, channel_settings, folder, engine), engine.names
+
+
+def recipe_of(folder):
+    return parse_recipe((folder / "recipe.toml").read_text(), "x")
+
+
+def test_channels_divide_the_gain_and_risk_of_their_layer(planned, by_channel, base):
+    folder, candidates, names = by_channel
+    options = [f"{path}-{choice}" for path, _ in base.relu_shapes() for choice in ("quadratic", "linear")]
+    assert names == [*(f"effects-{one}" for one in options), "300", "176"]  # no layer is trained again
+    assert [(one.method, one.step) for one in candidates[1:]] == [
+        ("plan", "channels-300"),
+        ("plan", "channels-176"),
+    ]
+    of_layers = {(row["layer"], row["choice"]): row for row in rows(planned[0] / "plan.csv")}
+    found = rows(folder / "plan.csv")
+    for key, of_layer in of_layers.items():
+        of_channels = [row for row in found if (row["layer"], row["choice"]) == key]
+        result = json.loads((folder / "sensitivity" / "-".join(key) / "channels.json").read_text())
+        assert sorted(int(row["channels"]) for row in of_channels) == list(range(len(result["effects"])))
+        assert sum(float(row["gain_relus"]) for row in of_channels) == float(of_layer["gain_relus"])
+        risk = max(float(of_layer["risk_pct"]), 50 / result["judging_count"])
+        for row in of_channels:
+            part = result["effects"][int(row["channels"])] / sum(result["effects"])
+            assert float(row["risk_pct"]) == pytest.approx(risk * part, rel=1e-9)
+
+
+def test_a_budget_of_channels_is_met_at_the_least_risk_of_all_choices(by_channel, base):
+    folder, candidates, _ = by_channel
+    least = {}
+    for row in rows(folder / "plan.csv"):
+        key = row["layer"], row["channels"]
+        found = float(row["gain_relus"]), float(row["risk_pct"]), row["choice"]
+        least[key] = min(least.get(key, found), found, key=lambda one: one[1])
+    gains, risks, _ = zip(*least.values(), strict=True)
+    every = np.array(list(itertools.product((0.0, 1.0), repeat=len(least))))
+    totals, saved = every @ np.array(risks), every @ np.array(gains)
+    for budget, candidate in zip(CHANNEL_BUDGETS, candidates[1:], strict=True):
+        recipe = recipe_of(folder / "planned" / str(budget))
+        assert recipe == recipe_of(folder / candidate.folder)
+        assert recipe.relu_count == candidate.relu_count <= budget
+        module = build(recipe)
+        load_state(module, folder / "planned" / str(budget) / "start.pt")
+        taken = 0.0
+        for (path, channel), (_, risk, choice) in least.items():
+            kind = kind_of(module.get_submodule(path), int(channel))
+            assert kind in ("relu", choice)
+            taken += risk * (kind != "relu")
+        within = base.relu_count - saved <= budget
+        assert taken == pytest.approx(float(totals[within].min()), rel=1e-9)
+    assert candidates[2].relu_count == CHANNEL_BUDGETS[1]
+    assert any(recipe_of(folder / one.folder).mixtures for one in candidates[1:])
+
+
+def kind_of(part, channel):
+    """The kind of a channel of a layer, as its module has it."""
+    if isinstance(part, MixedActivation):
+        degrees = {1: "linear", 2: "quadratic", 3: "cubic"}
+        return "relu" if part.relu.flatten()[channel] else degrees[int(part.degrees.flatten()[channel])]
+    return {"ReLU": "relu", "RemovedReLU": "linear", "PolynomialActivation": "quadratic"}[type(part).__name__]
+
+
+def test_a_planned_network_starts_as_the_teacher(by_channel, base):
+    folder, *_ = by_channel
+    full, planned = build(base), build(recipe_of(folder / "planned" / "300"))
+    load_state(full, folder / "teacher" / "state.pt")
+    load_state(planned, folder / "planned" / "300" / "start.pt")
+    images = torch.randn(4, *base.input_shape, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        set_relu_part(planned, 1.0)
+        torch.testing.assert_close(planned.eval()(images), full.eval()(images))
+
+
+def test_effects_are_derivatives_by_the_part_of_relu(base):
+    torch.manual_seed(1)
+    path = "stages.0.0.relu2"
+    module = build(with_choices(base, {path: "quadratic"})).double().eval()
+    images, labels = torch.randn(3, *base.input_shape).double(), torch.tensor([1, 2, 3])
+    found = derivatives(module, path, images, labels)
+    assert found.shape == (3, 2) and found.abs().min() > 0
+    part = polynomial_activations(module)[path]
+
+    def losses():
+        with torch.no_grad():
+            return torch.nn.functional.cross_entropy(module(images), labels, reduction="none")
+
+    before, part.relu_part = losses(), 1e-7
+    torch.testing.assert_close((losses() - before) / 1e-7, found.sum(dim=1), rtol=1e-4, atol=1e-6)
+    part.relu[0] = True  # of which no part is missing
+    part.relu_part = 0.0
+    assert derivatives(module, path, images, labels)[:, 0].abs().max() == 0
+
+
+@pytest.mark.parametrize(("name", "looks"), [("effects-stages.0.0.relu1-linear", 0), ("176", 2)])
+@pytest.mark.usefixtures("no_export")
+def test_a_search_by_channels_that_was_killed_ends_with_the_same_weights(
+    planned, by_channel, base, channel_settings, tmp_path, name, looks
+):
+    folder = with_short_trainings(planned, tmp_path)
+    with pytest.raises(Killed):
+        run(plan, base, channel_settings, folder, KilledAt(name, looks))
+    run(plan, base, channel_settings, folder)
+    assert weights_of(folder) == weights_of(by_channel[0])
+    for file in ("plan.csv", "scores.csv", "planned/176/recipe.toml", "planned/176/start.pt"):
+        assert (folder / file).read_bytes() == (by_channel[0] / file).read_bytes()
+    with pytest.raises(TrainingError, match="another search, with another channel_groups"):
+        run(plan, base, dataclasses.replace(channel_settings, channel_groups=None), folder)
+
+
+def test_a_budget_of_time_is_met_by_channels_at_less_risk_than_by_layers(base, made_up_costs):
+    costs = PlanCosts(base, objective(made_up_costs, "wan"))
+    options, effects = {}, {}
+    for number, (path, shape) in enumerate(list(base.relu_shapes())[:2]):
+        gain = costs.gain(path, "linear")
+        options[path, "linear"] = LayerChoice(path, "linear", gain=gain, risk=1.0 + number)
+        effects[path, "linear"] = [4.0**channel for channel in range(shape[0])]
+    groups = channel_groups(options.values(), effects, 8, least_risk=0.1)
+    budget = TimeBudget.parse(
+        f"{1e3 * (costs.seconds({}) - 0.3 * sum(o.gain for o in options.values())):.3f}ms"
+    )
+    layers = costs.first_within(budget, options)
+    kinds = chosen_kinds(budget, groups, costs, layers)
+    recipe = mixed_recipe(base, kinds_of_channels(groups, kinds), "plan")
+    assert recipe.mixtures and costs.seconds_of(recipe) <= budget.seconds
+    risk = sum(group.option(kind).risk for group, kind in zip(groups, kinds, strict=True))
+    assert 0 < risk < sum(options[key].risk for key in layers.items())
+    # The budget has no room for the ReLUs of any replaced group.
+    fewer = [[*kinds[:n], "relu", *kinds[n + 1 :]] for n, kind in enumerate(kinds) if kind != "relu"]
+    every = [mixed_recipe(base, kinds_of_channels(groups, one), "plan") for one in fewer]
+    assert all(costs.seconds_of(one) > budget.seconds for one in every)

@@ -16,7 +16,7 @@ from pi_bench.models.linearization.descent_settings import DescentSettings
 from pi_bench.models.linearization.settings import LinearizationSettings
 from pi_bench.models.reduction.autorep import AutorepSettings, autorep
 from pi_bench.models.reduction.bcd import BcdSettings, bcd
-from pi_bench.models.reduction.chosen_plans import PlanSettings
+from pi_bench.models.reduction.chosen_plan import PlanSettings
 from pi_bench.models.reduction.plan import plan
 from pi_bench.models.reduction.safenet import SafenetSettings, safenet
 from pi_bench.models.reduction.senet import SenetSettings, senet
