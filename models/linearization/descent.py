@@ -6,7 +6,7 @@ else the best of all tries, and then trains the weights. Each budget is met exac
 below the next one.
 
 checkpoint.pt    the state after the last step, to resume from
-log.csv          one line per step: ReLUs, tries, accuracy before and after, training loss; step 0 removes none
+log.csv          one line per step: ReLUs, tries, accuracy before and after, loss; step 0 removes no ReLU
 budget-B/        the network at each budget (`budget_files`)
 """
 

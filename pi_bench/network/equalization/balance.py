@@ -63,7 +63,7 @@ def choose_exponents(sharing: Sharing, samples: np.ndarray, input_exponents: np.
 def _unread(sharing: Sharing, weighted: list[WeightedLayer], folded: list[FoldedLayer]) -> np.ndarray:
     """Lists the groups that reach no layer, such as channels that a slice leaves out; they may vanish.
 
-    A channel with ReLUs of a folded polynomial has the group of its input: it passes values on and reads none.
+    A channel with ReLUs of a folded polynomial has the group of its input, so it reads no other group.
     """
     read = [layer.groups for layer in weighted]
     read += [affine.inputs[affine.inputs != affine.outputs] for affine in folded]
