@@ -125,6 +125,15 @@ class JobSettings:
         values = {name: getattr(self, name) for name in self.entries()}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
+    def advice_to_lower(self, name: str) -> str:
+        """Returns the advice to lower a setting that has an option, in words.
+
+        >>> from pi_bench.models.senet.settings import SelectionSettings
+        >>> SelectionSettings().advice_to_lower("learning_rate")
+        'use a lower --selection-learning-rate than 0.01'
+        """
+        return f"use a lower {self.entries()[name].flag} than {getattr(self, name):g}"
+
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Returns the settings that `as_dict` returned.

@@ -36,6 +36,7 @@ class Trial:
         recipe: the same one as wide as the budget allows.
         parent: the number of the trial of which it is a changed copy; None if it was drawn.
         accuracy_pct: its accuracy after the training; None before, and if it diverged.
+        relaxed: the number of the relaxed network that chose its cells; None without one.
 
     >>> from pi_bench.models import load_recipe
     >>> Trial(load_recipe("cnet1-cifar100-86016"), load_recipe("cnet1-cifar100-86016")).parent is None
@@ -46,6 +47,7 @@ class Trial:
     recipe: Recipe
     parent: int | None = None
     accuracy_pct: float | None = None
+    relaxed: int | None = None
 
     @property
     def rank(self) -> float:
@@ -114,7 +116,8 @@ class Proposer:
             trial = self._trial(changed, source, known)
             if trial is not None:
                 return trial
-        return self._trial(self.space.smallest(), None, known)
+        tried = (self._trial(one, None, known) for one in self.space.cheap())
+        return next((trial for trial in tried if trial is not None), None)
 
     def _trial(self, architecture: Recipe, parent: int | None, known: set[str]) -> Trial | None:
         words = self.space.words(architecture)

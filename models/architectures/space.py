@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -38,7 +39,8 @@ class Space(ABC, Generic[Architecture]):
         name: the name of the space, which is that of the family.
         unit: the word for one layer.
         network: the name of the published network that is `base` unless the user names another.
-        most_width: the largest width of the first stage.
+        width_limit: the largest width of the first stage that a recipe can have.
+        most_width: the largest one that the settings allow.
 
     Raises:
         ModelError: `base` is of another family, is reduced already, or has polynomials or too many stages.
@@ -73,7 +75,8 @@ class Space(ABC, Generic[Architecture]):
                 f"{base.name} halves its maps {self.reduction_count} times: with {GROWTH} times the channels "
                 f"each time, its last stage would have more than {MAX_WIDTH}"
             )
-        self.most_width = min(settings.most_width, MAX_WIDTH // GROWTH**self.reduction_count)
+        self.width_limit = MAX_WIDTH // max(GROWTH**self.reduction_count, self.stem_growth)
+        self.most_width = min(settings.most_width, self.width_limit)
         if settings.least_layers < self.fewest_layers:
             raise UsageError(
                 f"--least-layers {settings.least_layers}: a network that halves its maps "
@@ -84,6 +87,11 @@ class Space(ABC, Generic[Architecture]):
     @abstractmethod
     def reduction_count(self) -> int:
         """The number of times that a network of the space halves its maps behind the stem."""
+
+    @property
+    def stem_growth(self) -> int:
+        """The channels of the stem as a multiple of the width."""
+        return 1
 
     @property
     @abstractmethod
@@ -98,6 +106,10 @@ class Space(ABC, Generic[Architecture]):
     @abstractmethod
     def smallest(self) -> Architecture:
         """Returns the architecture with the fewest layers and the smallest operators."""
+
+    def cheap(self) -> Iterator[Architecture]:
+        """Yields the smallest architecture, and then others with as many ReLUs that may take less time."""
+        yield self.smallest()
 
     @abstractmethod
     def drawn(self, generator: np.random.Generator) -> Architecture:

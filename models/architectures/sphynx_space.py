@@ -3,13 +3,14 @@
 A cell has four nodes, each the sum of two operators that read different values: one of the inputs or an
 earlier node. One cell is that of all places that keep the size of the map, the other one that of all that
 halve it. These places, and the number of cells, are part of the architecture. In the paper a second search
-finds the places: each lies within the first two thirds of the cells. So it does here.
+finds the places, among those with no more than two thirds of the cells before them. So it is here: of three
+cells, the last one may halve the map.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations, pairwise
 
 import numpy as np
 
@@ -44,6 +45,11 @@ class SphynxSpace(Space[SphynxRecipe]):
         return self.base.strides.count(2)
 
     @property
+    def stem_growth(self) -> int:
+        """The channels of the stem as a multiple of the width."""
+        return _STEM_GROWTH[self.base.stem]
+
+    @property
     def fewest_layers(self) -> int:
         """The least number of cells that has places for the reductions, and one cell of the other kind."""
         count = self.reduction_count + 1
@@ -56,6 +62,20 @@ class SphynxSpace(Space[SphynxRecipe]):
         return self._of(
             _SMALLEST, self._reducing(_SMALLEST), self.settings.least_layers, range(self.reduction_count)
         )
+
+    def cheap(self) -> Iterator[SphynxRecipe]:
+        """Yields the smallest architecture, and then others with as many ReLUs that may take less time.
+
+        In a reduction cell a skip from an input is a factorized reduction, which has weights. So another
+        operator may take less time, or nodes that read nodes. Later reductions leave fewer weights.
+        """
+        places = range(_last_place(self.settings.least_layers) + 1)
+        for chosen in combinations(places, self.reduction_count):
+            yield from self._cheap_cells(self.settings.least_layers, chosen)
+
+    def cheap_like_base(self) -> Iterator[SphynxRecipe]:
+        """Yields architectures as `cheap` does, with as many cells and the same reductions as the base."""
+        yield from self._cheap_cells(self.layer_count(self.base), _reductions(self.base))
 
     def drawn(self, generator: np.random.Generator) -> SphynxRecipe:
         """Returns an architecture at random."""
@@ -125,8 +145,7 @@ class SphynxSpace(Space[SphynxRecipe]):
         for stride in architecture.strides:
             channels *= GROWTH if stride == 2 else 1
             widths.append(channels)
-        stem = width * _STEM_GROWTH[architecture.stem]
-        return self._named(architecture, widths=tuple(widths), stem_width=stem)
+        return self._named(architecture, widths=tuple(widths), stem_width=width * self.stem_growth)
 
     def _of(
         self, normal: Sequence[Node], reducing: Sequence[Node], count: int, places: Sequence[int]
@@ -141,6 +160,10 @@ class SphynxSpace(Space[SphynxRecipe]):
             reduction_cell=_texts(reducing),
         )
         return self.with_width(shape, self.least_width)
+
+    def _cheap_cells(self, count: int, places: Sequence[int]) -> Iterator[SphynxRecipe]:
+        for reducing in _cheap_reductions() if places else [self._reducing(_SMALLEST)]:
+            yield self._of(_SMALLEST, reducing, count, places)
 
     def _reducing(self, nodes: Sequence[Node]) -> Sequence[Node]:
         """Returns `nodes`, or the cell of the base network if no cell halves maps."""
@@ -163,6 +186,15 @@ class SphynxSpace(Space[SphynxRecipe]):
 def _last_place(count: int) -> int:
     """Returns the last of `count` cells that may halve the map."""
     return min(2 * count // 3, count - 1)
+
+
+def _cheap_reductions() -> Iterator[tuple[Node, ...]]:
+    """Yields reduction cells with one operator on inputs: on both in each node, or as seldom as possible."""
+    for operator in OPERATORS:
+        both: Node = ((operator, 0), (operator, 1))
+        yield (both,) * NODE_COUNT
+        later: Node = (("skip", INPUT_COUNT), ("skip", INPUT_COUNT + 1))
+        yield (both, ((operator, 0), ("skip", INPUT_COUNT)), *[later] * (NODE_COUNT - 2))
 
 
 def _node(number: int, generator: np.random.Generator) -> Node:

@@ -174,14 +174,14 @@ class _Replacement:
         self._optimizer = torch.optim.Adam([{"params": others}, {"params": behind}])
         self._rates = (settings.learning_rate, settings.indicator_learning_rate)
         self.rows: list[dict[str, float]] = []
+        self._watch = DivergenceWatch(batches.class_count, settings.advice_to_lower("learning_rate"))
         saved = load_checkpoint(self._path)
         if saved is not None:
             check_same(saved, identity, folder)
             module.load_state_dict(saved["module"])
             self._optimizer.load_state_dict(saved["optimizer"])
-            self.rows = saved["rows"]
+            self.rows, self._watch.bad_looks = saved["rows"], saved.get("bad_looks", 0)
         self.log = EpochLog(folder, self.rows)
-        self._watch = DivergenceWatch(batches.class_count, settings.learning_rate)
 
     def train_epoch(self, teacher: nn.Module, progress: Progress) -> None:
         """Trains one epoch and writes the checkpoint."""
@@ -229,6 +229,7 @@ class _Replacement:
                 "module": copied_state(self._module),
                 "optimizer": self._optimizer.state_dict(),
                 "rows": self.rows,
+                "bad_looks": self._watch.bad_looks,
             },
         )
         self.log.add(self.rows)

@@ -1,8 +1,10 @@
 """The weights of the operators and sources of a cell, and the cell that they choose.
 
-DARTS weighs the operators of each edge by a softmax. A second softmax weighs the sources of each node, as
-PC-DARTS does (Xu et al., ICLR 2020). So the weights of a node say how likely each of its two operators is to
-be a certain one on a certain source, and expected costs follow from them.
+DARTS, and Sphynx with it, weighs the operators of each edge by a softmax and adds all edges of a node.
+PC-DARTS (Xu et al., ICLR 2020) weighs the sources of a node by a second softmax, so that their weights add up
+to 1. Here this softmax is the law of two draws without replacement, because a node reads two different
+sources. A source has the probability to be one of the two as its weight, which is 1 at most. Expected costs
+follow from these weights.
 """
 
 from __future__ import annotations
@@ -39,10 +41,13 @@ class CellChoice(nn.Module):
         self.sources = nn.Parameter(torch.zeros(count))
 
     def weights(self) -> list[Tensor]:
-        """Returns the weights (sources, operators) of each node, which add up to 1."""
+        """Returns the weights (sources, operators) of each node, which add up to 2.
+
+        A weight is the probability that the node has the operator on the source.
+        """
         counts = [INPUT_COUNT + node for node in range(NODE_COUNT)]
         return [
-            sources.softmax(dim=0)[:, None] * operators.softmax(dim=1)
+            drawn_pair(sources)[:, None] * operators.softmax(dim=1)
             for sources, operators in zip(
                 torch.split(self.sources, counts), torch.split(self.operators, counts), strict=True
             )
@@ -71,6 +76,26 @@ class CellChoice(nn.Module):
         return tuple(texts)
 
 
+def drawn_pair(logits: Tensor) -> Tensor:
+    """Returns the probability of each source to be one of two that are drawn without replacement.
+
+    The first draw has the probabilities of a softmax, and the second one those of a softmax over the others.
+    Of two sources, both have the probability 1.
+
+    Args:
+        logits: (sources,), two at least.
+
+    >>> drawn_pair(torch.zeros(4)).tolist(), drawn_pair(torch.tensor([9.0, 0.0])).tolist()
+    ([0.5, 0.5, 0.5, 0.5], [1.0, 1.0])
+    """
+    if len(logits) == PLACE_COUNT:
+        return torch.ones_like(logits)
+    taken = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
+    second = logits.expand(len(logits), -1).masked_fill(taken, -torch.inf).softmax(dim=1)
+    first = logits.softmax(dim=0)
+    return first + first @ second
+
+
 def edge_places() -> Iterator[tuple[int, int]]:
     """Yields node and source of each edge of a relaxed cell. Sources are numbered as in a recipe.
 
@@ -83,7 +108,7 @@ def edge_places() -> Iterator[tuple[int, int]]:
 
 
 def expected_cost(choices: Mapping[str, CellChoice], costs: Costs) -> Tensor:
-    """Returns the expected cost of the operators of cells, in which each one counts by its weight.
+    """Returns the expected cost of the operators of cells of which each node draws its sources and operators.
 
     Args:
         choices: the weights by kind of cell.
@@ -97,5 +122,5 @@ def expected_cost(choices: Mapping[str, CellChoice], costs: Costs) -> Tensor:
         on_input, on_node = costs[kind]
         for of_node in choice.weights():
             rows = [on_input] * INPUT_COUNT + [on_node] * (len(of_node) - INPUT_COUNT)
-            total = total.to(of_node) + PLACE_COUNT * (of_node * torch.tensor(rows).to(of_node)).sum()
+            total = total.to(of_node) + (of_node * torch.tensor(rows).to(of_node)).sum()
     return total

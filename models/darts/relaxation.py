@@ -1,7 +1,8 @@
 """The training of a relaxed network by first-order DARTS (Liu et al., ICLR 2019), in a folder of its own.
 
 The training images but for the validation images are halved. In each step, Adam trains the weights of
-operators and sources on a batch of one half, and SGD trains the network on a batch of the other half.
+operators and sources on a batch of one half, and SGD trains the network on a batch of the other half. The
+halves have orders and variations of their own.
 
 checkpoint.pt    the state after the last epoch, to resume from
 log.csv          one line per epoch: learning rate, losses on both halves, mean weight of the heaviest
@@ -11,7 +12,7 @@ log.csv          one line per epoch: learning rate, losses on both halves, mean 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,6 +32,7 @@ from ..training.device_layout import move_to_device
 from ..training.divergence import DivergenceWatch
 from ..training.epoch import mixed_precision
 from ..training.logs import EpochLog
+from ..training.seeds import seed_of
 from ..training.train_recipe import make_folder, repeatable, require_data
 from ..training.trainer import copied_state
 from ..training.training_files import CHECKPOINT_FORMAT, check_same, load_checkpoint, save_tensors
@@ -120,7 +122,7 @@ class _Relaxation:
             momentum=settings.momentum,
             weight_decay=settings.weight_decay,
         )
-        self._watch = DivergenceWatch(batches.class_count, settings.learning_rate)
+        self._watch = DivergenceWatch(batches.class_count, settings.advice_to_lower("learning_rate"))
 
     def train(self, folder: Path, identity: Mapping[str, object], progress: Progress) -> None:
         """Trains to the end, from the last checkpoint if there is one."""
@@ -132,7 +134,7 @@ class _Relaxation:
             self._network.load_state_dict(saved["network"])
             self._choosing.load_state_dict(saved["choosing"])
             self._training.load_state_dict(saved["training"])
-            rows = saved["rows"]
+            rows, self._watch.bad_looks = saved["rows"], saved["bad_looks"]
         log = EpochLog(folder, rows)
         while len(rows) < settings.epochs:
             progress(f"weighing operators, epoch {len(rows) + 1}", len(rows), settings.epochs)
@@ -142,6 +144,7 @@ class _Relaxation:
                 "choosing": self._choosing.state_dict(),
                 "training": self._training.state_dict(),
                 "rows": rows,
+                "bad_looks": self._watch.bad_looks,
             }
             save_tensors(path, {"format": CHECKPOINT_FORMAT, "identity": dict(identity), **content})
             log.add(rows)
@@ -149,15 +152,12 @@ class _Relaxation:
 
     def _epoch(self, epoch: int) -> dict[str, float]:
         """Trains for one epoch, and returns its row of the log."""
-        begun, settings, batches = time.monotonic(), self._settings, self._batches
+        begun, settings = time.monotonic(), self._settings
         self._network.train()
         for group in self._training.param_groups:
             group["lr"] = settings.learning_rate_at(epoch)
-        drawn = settings.seed, epoch, settings.batch_size
         losses: list[tuple[Tensor, Tensor]] = []
-        for mine, held in zip(
-            batches.epoch(*drawn), batches.varied(batches.validation, *drawn), strict=False
-        ):
+        for mine, held in self._pairs(epoch):
             held_loss = self._step(self._choosing, held, self._penalty)
             losses.append((self._step(self._training, mine, None), held_loss))
         train_loss, choice_loss = (float(torch.stack(one).mean()) for one in zip(*losses, strict=True))
@@ -174,6 +174,14 @@ class _Relaxation:
             "cost": float(self._cost().detach()),
             "seconds": round(time.monotonic() - begun, 3),
         }
+
+    def _pairs(self, epoch: int) -> Iterator[tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]]:
+        """Yields a batch of the half that trains the network, with one of the half that chooses."""
+        batches, settings = self._batches, self._settings
+        held_seed = seed_of(settings.seed, "held half")  # with one seed, equal halves would have one order
+        mine = batches.epoch(settings.seed, epoch, settings.batch_size)
+        held = batches.varied(batches.validation, held_seed, epoch, settings.batch_size)
+        return zip(mine, held, strict=False)
 
     def _step(
         self,

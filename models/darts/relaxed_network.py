@@ -11,15 +11,16 @@ from torch import Tensor, nn
 from ..counted_layers import BlockPlace
 from ..families.sphynx import INPUT_COUNT, NODE_COUNT, OPERATORS, Edge, SphynxRecipe
 from ..networks.sphynx import Cell, Sphynx, cell_operator
-from .choice import PLACE_COUNT, CellChoice
+from .choice import CellChoice
 
 
 class RelaxedCell(Cell):
-    """A cell of all operators on all sources. A node is twice their weighted sum, as it later adds two.
+    """A cell of all operators on all sources, of which each node is the weighted sum.
 
     The batch norms of its operators have no scale and shift, as those of DARTS, so that weights alone tell
-    how much an operator counts. `nodes` has the operators on each source, those for all nodes that read it
-    side by side, because many small operators take longer than a few large ones.
+    how much an operator counts. A skip that keeps the size of the map has no batch norm, there as here, and
+    counts as much as its source is large. `nodes` has the operators on each source, those for all nodes that
+    read it side by side, because many small operators take longer than a few large ones.
 
     Attributes:
         kind: "reduction" for a cell that halves the map, otherwise "normal".
@@ -65,7 +66,7 @@ class RelaxedCell(Cell):
         weights = torch.stack([of_node[source] for of_node in self.weights[_first_reader(source) :]])
         total = torch.zeros(())
         for operator, of_nodes in zip(
-            cast(nn.ModuleList, self.nodes[source]), (PLACE_COUNT * weights).unbind(dim=1), strict=True
+            cast(nn.ModuleList, self.nodes[source]), weights.unbind(dim=1), strict=True
         ):
             each = operator(value).unflatten(1, (-1, self._width))
             total = total + of_nodes.reshape(-1, 1, 1, 1) * each

@@ -46,7 +46,9 @@ class DartsSettings(JobSettings):
         50, 1, 100_000, "--relaxed-epochs", "epochs in which operators and sources are weighed"
     )
     width: int = setting(16, 2, 4096, "--relaxed-width", "channels of the relaxed network's first stage")
-    learning_rate: float = setting(0.025, 1e-12, 1e6)
+    learning_rate: float = setting(
+        0.025, 1e-12, 1e6, "--relaxed-learning-rate", "first learning rate of SGD for the relaxed network"
+    )
     choice_rate: float = setting(
         3e-4,
         1e-12,

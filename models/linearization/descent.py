@@ -141,13 +141,13 @@ class _Descent:
         chosen = chosen.to(batches.train.labels.device)
         self._judges = DeviceSplit(batches.train.images[chosen], batches.train.labels[chosen])
         self.rows: list[dict[str, float]] = []
+        self._watch = DivergenceWatch(batches.class_count, settings.advice_to_lower("learning_rate"))
         saved = load_checkpoint(self._path)
         if saved is not None:
             check_same(saved, identity, folder)
             module.load_state_dict(saved["module"])
-            self.rows = saved["rows"]
+            self.rows, self._watch.bad_looks = saved["rows"], saved.get("bad_looks", 0)
         self.log = EpochLog(folder, self.rows)
-        self._watch = DivergenceWatch(batches.class_count, settings.learning_rate)
 
     @property
     def left(self) -> int:
@@ -177,7 +177,12 @@ class _Descent:
         loss = self._trained_loss(teacher)
         step = {"step": len(self.rows), **row, "train_loss": loss}
         self.rows.append({**step, "seconds": round(time.monotonic() - begun, 3)})
-        content = {"identity": dict(self._identity), "module": copied_state(self._module), "rows": self.rows}
+        content = {
+            "identity": dict(self._identity),
+            "module": copied_state(self._module),
+            "rows": self.rows,
+            "bad_looks": self._watch.bad_looks,
+        }
         save_tensors(self._path, {"format": CHECKPOINT_FORMAT, **content})
         self.log.add(self.rows)
 

@@ -49,6 +49,9 @@ class DescentSettings(TrainedJobSettings):
         1024, 1, 1 << 30, "--judging-images", "training images on which a block is judged"
     )
     step_epochs: int = setting(1, 0, 1000, "--step-epochs", "epochs after each step")
+    learning_rate: float = setting(
+        1e-3, 1e-12, 1e6, "--descent-learning-rate", "learning rate of these epochs"
+    )
 
     @property
     def epoch_count(self) -> int:

@@ -129,6 +129,7 @@ class _Run:
         self._schedule = LassoSchedule(settings.lasso, settings.lasso_growth, self.full_count)
         self.rows: list[dict[str, float]] = []
         self._reached: list[int] = []
+        self._watch = DivergenceWatch(batches.class_count, settings.advice_to_lower("learning_rate"))
         self._resume(folder)
         self.waiting = sorted(set(budgets) - set(self._reached), reverse=True)
         lowest = self._schedule.lowest_count
@@ -138,7 +139,6 @@ class _Run:
                 f"{self.waiting[0]:,}: choose another --output folder for that budget"
             )
         self.log = EpochLog(folder, self.rows, tensorboard=tensorboard)
-        self._watch = DivergenceWatch(batches.class_count, settings.learning_rate)
 
     @property
     def left(self) -> int:
@@ -210,6 +210,7 @@ class _Run:
         self._optimizer.load_state_dict(saved["optimizer"])
         self._schedule = LassoSchedule(**saved["schedule"])
         self.rows, self._reached = saved["rows"], saved["reached"]
+        self._watch.bad_looks = saved.get("bad_looks", 0)
 
     def _save(self, state: Mapping[str, Tensor]) -> None:
         save_tensors(
@@ -222,6 +223,7 @@ class _Run:
                 "schedule": asdict(self._schedule),
                 "reached": self._reached,
                 "rows": self.rows,
+                "bad_looks": self._watch.bad_looks,
             },
         )
 

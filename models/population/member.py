@@ -113,11 +113,12 @@ def train_member(
             start_polynomials(module)
         move_to_device(module, device)
         optimizer = make_optimizer(module, settings)
-        rows = _continued(module, optimizer, folder, start, identity)
+        rows, bad_looks = _continued(module, optimizer, folder, start, identity)
         for group in optimizer.param_groups:  # those of this generation, not of the copied state
             group.update(lr=settings.learning_rate, momentum=settings.momentum)
         batches = Batches(data, settings.validation_fraction, device)
-        log, watch = EpochLog(folder, rows), DivergenceWatch(batches.class_count, settings.learning_rate)
+        log = EpochLog(folder, rows)
+        watch = DivergenceWatch(batches.class_count, settings.advice, bad_looks)
         with penalties(module, full, settings) as penalty:
             for epoch in range(epochs[0] + len(rows), epochs[1]):
                 begun, relu_part = time.monotonic(), set_relu_part(module, settings.relu_part_at(epoch))
@@ -135,7 +136,7 @@ def train_member(
                 )
                 row = {"epoch": epoch + 1, "relu_part": relu_part, "train_loss": loss}
                 rows.append({**row, "seconds": round(time.monotonic() - begun, 3)})
-                _save(folder / "checkpoint.pt", identity, module, optimizer, rows)
+                _save(folder / "checkpoint.pt", identity, module, optimizer, rows, watch.bad_looks)
                 log.add(rows)
         log.close()
         accuracies = {
@@ -155,8 +156,11 @@ def _continued(
     folder: Path,
     start: Path | None,
     identity: dict[str, Any],
-) -> list[dict[str, float]]:
-    """Loads the checkpoint of the generation, or else the state to start from. Returns the log."""
+) -> tuple[list[dict[str, float]], int]:
+    """Loads the checkpoint of the generation, or else the state to start from.
+
+    Returns the log and `DivergenceWatch.bad_looks`.
+    """
     saved = load_checkpoint(folder / "checkpoint.pt")
     if saved is not None:
         check_same(saved, identity, folder)
@@ -167,11 +171,10 @@ def _continued(
                 f"there is no {start}, from which {folder} continues: delete {folder.parent.parent}"
             )
     if saved is None:
-        return []
+        return [], 0
     module.load_state_dict(saved["module"])
     optimizer.load_state_dict(saved["optimizer"])
-    rows: list[dict[str, float]] = saved["rows"]
-    return rows
+    return saved["rows"], saved.get("bad_looks", 0)
 
 
 def _save(
@@ -180,6 +183,12 @@ def _save(
     module: nn.Module,
     optimizer: torch.optim.Optimizer,
     rows: list[dict[str, float]],
+    bad_looks: int = 0,
 ) -> None:
-    content = {"module": copied_state(module), "optimizer": optimizer.state_dict(), "rows": rows}
+    content = {
+        "module": copied_state(module),
+        "optimizer": optimizer.state_dict(),
+        "rows": rows,
+        "bad_looks": bad_looks,
+    }
     save_tensors(path, {"format": CHECKPOINT_FORMAT, "identity": identity, **content})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from pi_bench.errors import UsageError
@@ -53,14 +54,15 @@ class ArchitectureSizes:
             return recipe.relu_count <= budget
         return self.seconds(recipe) <= budget.seconds
 
-    def require(self, budget: Budget, smallest: Recipe | None = None) -> None:
-        """Checks that the smallest network of the space is within a budget.
+    def require(self, budget: Budget, cheap: Iterable[Recipe] | None = None) -> None:
+        """Checks that one of the smallest networks of the space is within a budget.
 
         Args:
-            smallest: the smallest network of the search; None for that of the space.
+            cheap: the smallest networks of the search, which have equally many ReLUs; None for those of the
+                space.
 
         Raises:
-            UsageError: It is not, or the budget is a time and there is no objective to predict it.
+            UsageError: None is, or the budget is a time and there is no objective to predict it.
 
         >>> from pi_bench.errors import PiBenchError
         >>> from pi_bench.models import load_recipe
@@ -75,13 +77,20 @@ class ArchitectureSizes:
         """
         if not isinstance(budget, int) and self._objective is None:
             raise UsageError(needs_objective(budget))
-        smallest = self._space.smallest() if smallest is None else smallest
-        if not self.meets(budget, smallest):
-            count, width = self._space.layer_count(smallest), self._space.least_width
-            raise UsageError(
-                f"--budget {budget}: the smallest network of the space {self._space.name}, {count} "
-                f"{self._space.unit} of {width} channels, has {self.described(smallest)}"
-            )
+        tried: list[Recipe] = []
+        for one in self._space.cheap() if cheap is None else cheap:
+            if self.meets(budget, one):
+                return
+            tried.append(one)
+            if isinstance(budget, int):
+                break
+        least = tried[0] if isinstance(budget, int) else min(tried, key=self.seconds)
+        words = "smallest network" if len(tried) == 1 else "fastest of the smallest networks"
+        raise UsageError(
+            f"--budget {budget}: the {words} of the space {self._space.name}, "
+            f"{self._space.layer_count(least)} {self._space.unit} of {self._space.least_width} channels, has "
+            f"{self.described(least)}"
+        )
 
     def widest(self, architecture: Recipe, budget: Budget) -> Recipe | None:
         """Returns the architecture at the largest width within a budget, or None if the least is beyond it.

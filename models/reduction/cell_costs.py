@@ -18,7 +18,7 @@ def cell_costs(space: SphynxSpace, sizes: ArchitectureSizes, width: int) -> dict
 
     Args:
         sizes: predicts the networks. Its objective is one of time.
-        width: the width of these networks.
+        width: the width of these networks. At another one, the costs may have other ratios.
 
     ```python
     from pi_bench.models.reduction.objective import TimeObjective

@@ -59,7 +59,9 @@ class Announce(Protocol):
 def run_jobs(
     engine: Engine, jobs: Sequence[Job], progress: Progress, announce: Announce
 ) -> dict[str, JobOutcome]:
-    """Runs jobs and returns their outcomes by name. Jobs that ended in an earlier run are not repeated.
+    """Runs jobs and returns their outcomes by name, in the order of the jobs, whichever ended first.
+
+    Jobs that ended in an earlier run are not repeated.
 
     Args:
         announce: called with each outcome, and whether this run computed it.
@@ -88,4 +90,4 @@ def run_jobs(
         for job, answer in engine.run(waiting, progress):
             outcomes[job.name] = outcome_of(job, answer)
             announce(outcomes[job.name], True)
-    return outcomes
+    return {job.name: outcomes[job.name] for job in jobs}

@@ -5,14 +5,15 @@
     candidates/B/candidates.csv  architecture, ReLUs, predicted time and validation accuracy of each
     networks/B/N                 the best candidates, trained in full from random weights
 
-Each candidate is as wide as the budget allows, so that none over the budget is ever trained. All trainings
-have the same seed. Candidates that are proposed at once do not depend on each other, and neither do the full
+Each candidate is as wide as the budget allows, so that none over the budget is ever trained. All candidates
+have the same seed, and all full trainings have another one, so that a candidate that its seed has favored
+starts anew. Candidates that are proposed at once do not depend on each other, and neither do the full
 trainings. Weights of candidates are deleted, because the full trainings start anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from ..recipe import Recipe
 from ..recipe_writing import format_recipe
 from ..training import TrainingSettings
 from ..training.logs import write_rows
+from ..training.seeds import seed_of
 from .architecture_sizes import ArchitectureSizes
 from .candidate import Candidate, candidate_of
 from .cell_costs import cell_costs
@@ -59,7 +61,7 @@ class NasSearchSettings(SearchSettings):
         darts: the settings of the training of the first relaxed network, for "darts" alone. Each further one
             has the next seed.
         judging: the settings of the short trainings.
-        training: the settings of the full trainings.
+        training: the settings of the full trainings, whose seed follows from that of these settings.
 
     Raises:
         UsageError: There is no such strategy or not in this space, there are no validation images, or numbers
@@ -117,8 +119,8 @@ def nas(
 
     Raises:
         ModelError: `base` is no network that a space is made around, or the teacher is for other images.
-        UsageError: No network of the space meets a budget, or none of the cells that DARTS finds.
-        DivergedError: All candidates for a budget diverged.
+        UsageError: No network of the space meets a budget, or none of the cells that DARTS finds meets any.
+        DivergedError: All candidates for all budgets diverged.
         TrainingError: `root` holds another search.
         OutputError: A file cannot be written.
 
@@ -141,7 +143,8 @@ def nas(
     sizes = ArchitectureSizes(space, settings.objective)
     relaxed = space if settings.strategy == DARTS and isinstance(space, SphynxSpace) else None
     for budget in settings.budgets:
-        sizes.require(budget, None if relaxed is None else relaxed.with_cells({}))
+        sizes.require(budget, None if relaxed is None else relaxed.cheap_like_base())
+    training = replace(settings.training, seed=seed_of(settings.training.seed, "full trainings"))
     identity = {
         "space": settings.space,
         "recipe": format_recipe(space.base),
@@ -149,7 +152,7 @@ def nas(
         "nas": settings.nas.identity(),
         "darts": None if relaxed is None else settings.darts.as_dict(),  # older folders lack the key
         "judging": settings.judging.as_dict(),
-        "training": settings.training.as_dict(),
+        "training": training.as_dict(),
     }
     with opened_search(
         "nas", identity, settings, root, engine, progress=progress, announce=announce
@@ -158,13 +161,13 @@ def nas(
         searches = [
             _Search(space, sizes, budget, settings, trainings, say, found) for budget in settings.budgets
         ]
-        best = {(str(one.budget), number): recipe for one in searches for number, recipe in one.run()}
+        best = {(budget, number): recipe for budget, number, recipe in _best_per_budget(searches, say)}
         outcomes = trainings.run(
             [
                 trainings.training(
                     f"{budget}-{number}",
                     recipe,
-                    settings.training,
+                    training,
                     root / "networks" / budget / str(number),
                     settings.teacher,
                 )
@@ -188,14 +191,49 @@ def _space_of(base: Recipe, settings: NasSearchSettings) -> Space[Any]:
     """
     nas = settings.nas
     if settings.strategy == DARTS and isinstance(base, SphynxRecipe):
-        count = sum(base.blocks)
+        count, most = sum(base.blocks), nas.entries()["most_layers"].high
+        if count > most:
+            raise ModelError(
+                f"{base.name} has {count} cells: --search {DARTS} takes {most} at most, use another --network"
+            )
         if count == base.strides.count(2):
             raise ModelError(
                 f"{base.name} has no cell that keeps the size of its map: --search {DARTS} needs one, use "
                 "another --network"
             )
         nas = replace(nas, least_layers=count, most_layers=count)
-    return space_of(settings.space, base, nas)
+    space = space_of(settings.space, base, nas)
+    if settings.strategy == DARTS and settings.darts.width > space.width_limit:
+        raise UsageError(
+            f"--relaxed-width {settings.darts.width}: a network like {base.name} has {space.width_limit} "
+            "channels in its first stage at most"
+        )
+    return space
+
+
+def _best_per_budget(
+    searches: Sequence[_Search], say: Callable[[str], None]
+) -> Iterator[tuple[str, int, Recipe]]:
+    """Runs a search per budget, and yields budget, number and recipe of the best candidates.
+
+    A budget without any is announced, and the search goes on with the others.
+
+    Raises:
+        UsageError: No budget has one, and no given architecture meets the first budget.
+        DivergedError: No budget has one, and all candidates for the first budget diverged.
+    """
+    failures: list[UsageError | DivergedError] = []
+    for one in searches:
+        try:
+            found = one.run()
+        except (UsageError, DivergedError) as error:
+            failures.append(error)
+            if len(searches) > 1:
+                say(f"  FAILED: {error}")
+            continue
+        yield from ((str(one.budget), number, recipe) for number, recipe in found)
+    if len(failures) == len(searches):
+        raise failures[0]
 
 
 def _relaxed_cells(
@@ -204,8 +242,10 @@ def _relaxed_cells(
     settings: NasSearchSettings,
     trainings: Trainings,
     say: Callable[[str], None],
-) -> list[Recipe]:
-    """Trains the relaxed networks, and returns the architectures of their cells, each one once.
+) -> dict[int, Recipe]:
+    """Trains the relaxed networks, and returns the architectures of their cells by the number of the network.
+
+    An architecture that several networks choose has the number of the first one.
 
     Raises:
         DivergedError: All trainings diverged.
@@ -224,18 +264,22 @@ def _relaxed_cells(
         )
         for number in range(settings.nas.candidates)
     ]
-    found: dict[str, Recipe] = {}
-    for name, outcome in trainings.prepare(jobs).items():
+    found: dict[int, Recipe] = {}
+    first: dict[str, int] = {}
+    for number, (name, outcome) in enumerate(trainings.prepare(jobs).items()):
         if outcome.result is None:
             say(f"  {name}: FAILED: {outcome.failure}")
             continue
         architecture = space.with_cells(outcome.result["cells"])
         words = space.words(architecture)
-        say(f"  {name}: {words}{', as before' if words in found else ''}")
-        found.setdefault(words, architecture)
+        say(f"  {name}: {words}{f', as relaxed-{first[words]}' if words in first else ''}")
+        if first.setdefault(words, number) == number:
+            found[number] = architecture
     if not found:
-        raise DivergedError("all relaxed networks diverged: use a lower --choice-learning-rate")
-    return list(found.values())
+        raise DivergedError(
+            "all relaxed networks diverged: use a lower --relaxed-learning-rate or --choice-learning-rate"
+        )
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +287,8 @@ class _Search:
     """The search for one budget.
 
     Attributes:
-        given: the architectures of the candidates, or None if they are proposed one after another.
+        given: the architectures of the candidates by the number of their relaxed network, or None if they are
+            proposed one after another.
     """
 
     space: Space[Any]
@@ -252,7 +297,7 @@ class _Search:
     settings: NasSearchSettings
     trainings: Trainings
     say: Callable[[str], None]
-    given: Sequence[Recipe] | None = None
+    given: Mapping[int, Recipe] | None = None
 
     def run(self) -> list[tuple[int, Recipe]]:
         """Trains all candidates for a few epochs, and returns numbers and recipes of the best ones.
@@ -265,6 +310,9 @@ class _Search:
         if self.given is not None:
             trials = self._judged(self._fitted(self.given), 0)
             self._write(trials)
+            if len(trials) < len(self.given):
+                counts = f"{len(trials)} of {len(self.given)}"
+                self.say(f"  --budget {self.budget}: {counts} architectures that were found meet it")
         else:
             proposer = Proposer(
                 self.space, self.settings.nas, self.settings.strategy, self._widest, str(self.budget)
@@ -272,8 +320,10 @@ class _Search:
             while proposed := proposer.after(trials):
                 trials += self._judged(proposed, len(trials))
                 self._write(trials)
-        if len(trials) < self.settings.nas.candidates:
-            self.say(f"  --budget {self.budget}: no more than {len(trials)} architectures were found within")
+            if len(trials) < self.settings.nas.candidates:
+                self.say(
+                    f"  --budget {self.budget}: no more than {len(trials)} architectures were found within"
+                )
         if all(trial.accuracy_pct is None for trial in trials):
             raise DivergedError(f"all candidates for --budget {self.budget} diverged")
         best = self._best(trials)
@@ -288,14 +338,17 @@ class _Search:
     def _widest(self, architecture: Recipe) -> Recipe | None:
         return self.sizes.widest(architecture, self.budget)
 
-    def _fitted(self, given: Sequence[Recipe]) -> list[Trial]:
+    def _fitted(self, given: Mapping[int, Recipe]) -> list[Trial]:
         """Returns trials of the given architectures that meet the budget.
 
         Raises:
             UsageError: None of them does.
         """
-        fitted = [(architecture, self._widest(architecture)) for architecture in given]
-        trials = [Trial(architecture, recipe) for architecture, recipe in fitted if recipe is not None]
+        trials = [
+            Trial(architecture, recipe, relaxed=number)
+            for number, architecture in given.items()
+            if (recipe := self._widest(architecture)) is not None
+        ]
         if not trials:
             raise UsageError(
                 f"--budget {self.budget}: no cells that were found meet it at {self.space.least_width} "
@@ -361,6 +414,7 @@ class _Search:
                 {
                     "candidate": number,
                     "parent": "" if trial.parent is None else trial.parent,
+                    "relaxed": "" if trial.relaxed is None else trial.relaxed,
                     "relu_count": trial.recipe.relu_count,
                     "predicted_s": self.sizes.seconds(trial.recipe) if timed else "",
                     "validation_accuracy_pct": (

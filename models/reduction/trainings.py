@@ -33,7 +33,8 @@ class SearchSettings:
         data_dir: the folder of the data set's archive.
         device: the device of every training, as torch names it.
         threads: threads per training; the results depend on it in their last digits.
-        teacher: the folder of an earlier training to distill from. With None, the search makes its own.
+        teacher: the folder of an earlier training to distill from. With None, a search of reduced networks
+            trains its own, and a search of architectures has none.
         objective: the predicted time that the search minimizes. With None, it minimizes ReLUs.
 
     >>> SearchSettings(data_dir=Path("data"), device="cpu", threads=1).teacher is None

@@ -121,14 +121,14 @@ def _trained(
     parts, path = relaxed_activations(module), folder / "checkpoint.pt"
     optimizer = _optimizer(module, settings)
     rows: list[dict[str, float]] = []
+    watch = DivergenceWatch(batches.class_count, settings.advice_to_lower("learning_rate"))
     saved = load_checkpoint(path)
     if saved is not None:
         check_same(saved, identity, folder)
         module.load_state_dict(saved["module"])
         optimizer.load_state_dict(saved["optimizer"])
-        rows = saved["rows"]
+        rows, watch.bad_looks = saved["rows"], saved.get("bad_looks", 0)
     log = EpochLog(folder, rows)
-    watch = DivergenceWatch(batches.class_count, settings.learning_rate)
     full_cost = sum(costs[site][0] * part.logits.shape[1] for site, part in parts.items())
     with range_penalty(module, settings.training) as ranges:
         while len(rows) < settings.epochs:
@@ -158,7 +158,12 @@ def _trained(
                     "seconds": round(time.monotonic() - begun, 3),
                 }
             )
-            content = {"module": copied_state(module), "optimizer": optimizer.state_dict(), "rows": rows}
+            content = {
+                "module": copied_state(module),
+                "optimizer": optimizer.state_dict(),
+                "rows": rows,
+                "bad_looks": watch.bad_looks,
+            }
             save_tensors(path, {"format": CHECKPOINT_FORMAT, "identity": dict(identity), **content})
             log.add(rows)
     log.close()

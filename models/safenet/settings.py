@@ -42,6 +42,9 @@ class RelaxationSettings(TrainedJobSettings):
     choice_rate: float = setting(
         0.05, 1e-12, 1e3, "--choice-learning-rate", "learning rate of Adam for the choice"
     )
+    learning_rate: float = setting(
+        1e-3, 1e-12, 1e6, "--relaxed-learning-rate", "learning rate of Adam for the network meanwhile"
+    )
     cost_weight: float = setting(
         10.0,
         0,

@@ -148,14 +148,14 @@ def _train_until_settled(
     chosen = chosen.to(batches.train.labels.device)
     compared = DeviceSplit(batches.train.images[chosen], batches.train.labels[chosen])
     rows: list[dict[str, float]] = []
+    watch = DivergenceWatch(batches.class_count, settings.advice_to_lower("learning_rate"))
     saved = load_checkpoint(path)
     if saved is not None:
         check_same(saved, identity, folder)
         module.load_state_dict(saved["module"])
         optimizer.load_state_dict(saved["optimizer"])
-        rows = saved["rows"]
+        rows, watch.bad_looks = saved["rows"], saved.get("bad_looks", 0)
     log = EpochLog(folder, rows)
-    watch = DivergenceWatch(batches.class_count, settings.learning_rate)
     while len(rows) < settings.epoch_limit and not (rows and rows[-1]["changed"] <= settings.settled):
         begun, epoch = time.monotonic(), len(rows)
         progress(f"choosing masks, epoch {epoch + 1}", epoch, settings.epoch_limit)
@@ -176,7 +176,12 @@ def _train_until_settled(
         changed = moved / sum(mask.size for mask in masks.values())
         seconds = round(time.monotonic() - begun, 3)
         rows.append({"epoch": epoch + 1, "changed": changed, "train_loss": loss, "seconds": seconds})
-        content = {"module": copied_state(module), "optimizer": optimizer.state_dict(), "rows": rows}
+        content = {
+            "module": copied_state(module),
+            "optimizer": optimizer.state_dict(),
+            "rows": rows,
+            "bad_looks": watch.bad_looks,
+        }
         save_tensors(path, {"format": CHECKPOINT_FORMAT, "identity": dict(identity), **content})
         log.add(rows)
     log.close()

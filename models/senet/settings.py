@@ -48,7 +48,9 @@ class SelectionSettings(TrainedJobSettings):
     image_count: int = setting(
         1024, 1, 1 << 30, "--compared-images", "training images on which maps are compared"
     )
-    learning_rate: float = setting(1e-2, 1e-12, 1e6)
+    learning_rate: float = setting(
+        1e-2, 1e-12, 1e6, "--selection-learning-rate", "learning rate of the network while masks are chosen"
+    )
 
     @property
     def epoch_count(self) -> int:

@@ -2,7 +2,7 @@
 
 The loop:
     trainer, epoch                       resumes and keeps the best epoch; one pass over the images
-    batches                              images on the computing device
+    batches, seeds                       images on the computing device; seeds that follow from one
     device_layout                        the module on the computing device
     workers                              processes that train one network together
     divergence                           detection of a training that diverges

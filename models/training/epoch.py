@@ -55,7 +55,7 @@ def train_epoch(
     >>> batches = Batches(load_data("digits", (1, 8, 8), data_dir=Path("data")), 0.0, cpu)
     >>> module = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
     >>> optimizer = torch.optim.SGD(module.parameters(), lr=0.1)
-    >>> common = {"teacher": None, "watch": DivergenceWatch(10, 0.1), "report": lambda done, count: None}
+    >>> common = {"teacher": None, "watch": DivergenceWatch(10, ""), "report": lambda done, count: None}
     >>> settings = TrainingSettings(epochs=2)
     >>> losses = [train_epoch(module, batches, n, settings, optimizer, **common) for n in (0, 1)]
     >>> losses[1] < losses[0]

@@ -28,7 +28,9 @@ class EpochLog:
     """
 
     def __init__(self, folder: Path, rows: Rows, *, tensorboard: bool = False) -> None:
-        """Opens the log.
+        """Opens the log, and writes the epochs that are finished.
+
+        A training that was killed between its checkpoint and its log so has the last epoch in both.
 
         Args:
             folder: the training's folder.
@@ -37,12 +39,15 @@ class EpochLog:
 
         Raises:
             EnvironmentUnsupportedError: TensorBoard is not installed.
+            OutputError: A file cannot be written.
         """
         self._path = folder / "log.csv"
         self._writer = None
         if tensorboard and rank() == 0:
-            # Hides the figures that an interrupted epoch left in TensorBoard's files.
-            self._writer = _summary_writer()(str(folder / "tensorboard"), purge_step=len(rows) + 1)
+            # Hides the figures of the last epoch, which are written again, and those of an interrupted one.
+            self._writer = _summary_writer()(str(folder / "tensorboard"), purge_step=max(1, len(rows)))
+        if rows:
+            self.add(rows)
 
     def add(self, rows: Rows) -> None:
         """Writes `rows`, of which the last one is new.

@@ -107,6 +107,11 @@ class TrainingSettings:
         replacing = int(self.interpolation * self.epochs)
         return max(0.0, 1 - epoch / replacing) if replacing else 0.0
 
+    @property
+    def advice(self) -> str:
+        """The advice to a user whose training diverges."""
+        return f"use a lower --learning-rate than {self.learning_rate:g}"
+
     def as_dict(self) -> dict[str, Any]:
         """Returns the settings as JSON values.
 

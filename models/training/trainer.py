@@ -90,9 +90,9 @@ def train(
     move_to_device(module, device)
     optimizer, path = make_optimizer(module, settings), folder / "checkpoint.pt"
     identity = {**identity, **settings.as_dict()}
-    best, rows = _resumed(path, identity, module, optimizer)
+    best, rows, bad_looks = _resumed(path, identity, module, optimizer)
     log = EpochLog(folder, rows, tensorboard=tensorboard)
-    watch = DivergenceWatch(batches.class_count, settings.learning_rate)
+    watch = DivergenceWatch(batches.class_count, settings.advice, bad_looks)
     learner = wrap_distributed(module, device)
 
     with penalties(module, teacher, settings) as penalty:
@@ -122,7 +122,7 @@ def train(
             if not relu_part and rank > tuple(best["rank"]):  # else it is not the network of the recipe
                 best = {"epoch": epoch + 1, "rank": rank, "state": copied_state(module)}
             rows.append({**row, "seconds": round(time.monotonic() - begun, 3)})
-            _save(path, identity, module, optimizer, best, rows)
+            _save(path, identity, module, optimizer, best, rows, watch.bad_looks)
             log.add(rows)
 
     if rows:
@@ -136,15 +136,18 @@ def train(
 
 def _resumed(
     path: Path, identity: Mapping[str, Any], module: nn.Module, optimizer: torch.optim.Optimizer
-) -> tuple[dict[str, Any], list[dict[str, float]]]:
-    """Loads the checkpoint `path`, if there is one. Returns the best epoch so far and the rows of the log."""
+) -> tuple[dict[str, Any], list[dict[str, float]], int]:
+    """Loads the checkpoint `path`, if there is one.
+
+    Returns the best epoch so far, the rows of the log, and `DivergenceWatch.bad_looks`.
+    """
     saved = load_checkpoint(path)
     if saved is None:
-        return {"epoch": 0, "rank": (-1.0, 0.0), "state": None}, []
+        return {"epoch": 0, "rank": (-1.0, 0.0), "state": None}, [], 0
     check_same(saved, identity, path.parent)
     module.load_state_dict(saved["module"])
     optimizer.load_state_dict(saved["optimizer"])
-    return saved["best"], saved["rows"]
+    return saved["best"], saved["rows"], saved.get("bad_looks", 0)
 
 
 def _save(
@@ -154,6 +157,7 @@ def _save(
     optimizer: torch.optim.Optimizer,
     best: Mapping[str, Any],
     rows: list[dict[str, float]],
+    bad_looks: int,
 ) -> None:
     save_tensors(
         path,
@@ -164,6 +168,7 @@ def _save(
             "optimizer": optimizer.state_dict(),
             "best": dict(best),
             "rows": rows,
+            "bad_looks": bad_looks,
         },
     )
 

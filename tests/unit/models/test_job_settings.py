@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 
 import pytest
 
@@ -37,6 +38,27 @@ def test_every_number_has_a_range_and_both_ends_are_allowed(name):
             value = (1.0, beyond) if isinstance(entry.default, tuple) else beyond
             with pytest.raises(UsageError, match=rf"{kind.job}: {setting} is .*, allowed: "):
                 kind(**{setting: value})
+
+
+TRAINED = (
+    "autorep.settings.ReplacementSettings",
+    "darts.settings.DartsSettings",
+    "linearization.settings.LinearizationSettings",
+    "linearization.descent_settings.DescentSettings",
+    "safenet.settings.RelaxationSettings",
+    "senet.settings.SelectionSettings",
+)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_the_advice_after_a_divergence_names_an_option_of_the_job(name):
+    settings, parser = job_options.settings_class(name)(learning_rate=0.25), argparse.ArgumentParser()
+    job_options.add_options(parser, name)
+    flag, rate = re.fullmatch(
+        r"use a lower (--\S+) than (\S+)", settings.advice_to_lower("learning_rate")
+    ).groups()
+    assert rate == "0.25"
+    assert list(job_options.given(name, parser.parse_args([flag, "0.1"]))) == ["learning_rate"]
 
 
 @pytest.mark.parametrize("name", CLASSES)

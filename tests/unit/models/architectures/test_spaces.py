@@ -135,8 +135,27 @@ def test_nodes_read_different_values_and_maps_are_halved_early(seed):
         for count, stride in zip(recipe.blocks, recipe.strides, strict=True):
             places += [start] if stride == 2 else []
             start += count
-        assert len(places) == 2 and places[-1] <= 2 * space.layer_count(recipe) / 3
+        before = places[-1]  # the cells before the last reduction
+        assert len(places) == 2 and before <= 2 * space.layer_count(recipe) / 3
         assert recipe.stem_width == 3 * 2
+
+
+@pytest.mark.parametrize("name", ["sphynx-cifar100-25600", "sphynx-imagenet-344960"])
+def test_a_network_of_the_largest_width_is_a_recipe(name):
+    """Without reductions, the stem is the widest layer."""
+    base = dataclasses.replace(load_recipe(name), strides=(1, 1), published=None)
+    space = space_of("sphynx", base, NasSettings(most_width=4096))
+    assert space.most_width == {"cifar": 1365, "imagenet": 4096}[base.stem]
+    assert space.with_width(space.smallest(), space.most_width).widths[0] == space.most_width
+
+
+def test_the_cheap_architectures_begin_with_the_smallest_and_have_as_many_relus():
+    space = space_of("sphynx", load_recipe(BASES["sphynx"][0]), SETTINGS)
+    found = list(space.cheap())
+    assert found[0] == space.smallest()
+    assert {one.relu_count for one in found} == {space.smallest().relu_count}
+    words = [space.words(one) for one in found]
+    assert len(set(words)) == len(words) == 3 * 12  # places of two reductions, and reduction cells
 
 
 def test_published_networks_are_in_their_spaces():

@@ -231,7 +231,9 @@ def test_a_budget_that_is_not_reached_is_named(recipe, blobs, teacher, quickly, 
 
 def test_divergence_is_named(recipe, blobs, teacher, quickly, tmp_path):
     wild = dataclasses.replace(quickly, learning_rate=1e6)
-    with pytest.raises(TrainingError, match=r"diverged in epoch .* use a lower --learning-rate than 1e\+06"):
+    with pytest.raises(
+        TrainingError, match=r"diverged in epoch .* use a lower --mask-learning-rate than 1e\+06"
+    ):
         linearize(recipe, blobs, wild, [1], tmp_path, teacher=teacher)
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import itertools
 import json
 
 import numpy as np
@@ -12,7 +13,7 @@ from tests.installed import skip_without
 torch = pytest.importorskip("torch")
 skip_without("sklearn")
 
-from pi_bench.errors import ModelError, TrainingError, UsageError
+from pi_bench.errors import DivergedError, ModelError, TrainingError, UsageError
 from pi_bench.models import load_recipe, parse_recipe
 from pi_bench.models.architectures.settings import NasSettings
 from pi_bench.models.architectures.spaces import space_of
@@ -29,6 +30,7 @@ from pi_bench.models.reduction.architecture_sizes import ArchitectureSizes
 from pi_bench.models.reduction.cell_costs import cell_costs
 from pi_bench.models.reduction.nas import NasSearchSettings, nas
 from pi_bench.models.reduction.time_budgets import TimeBudget
+from pi_bench.models.training.batches import Batches
 
 from .conftest import InlineEngine, weights_of
 from .test_budgets import Killed, KilledAt, run
@@ -41,9 +43,8 @@ BUDGET = 500
 
 def sphynx(**changes):
     shape = {"dataset": "digits", "class_count": 10, "input_shape": (1, 8, 8), "blocks": (2,)}
-    changed = dataclasses.replace(
-        load_recipe("sphynx-cifar100-25600"), name="small", widths=(8,), strides=(2,), **shape | changes
-    )
+    shape |= {"widths": (8,), "strides": (2,)}
+    changed = dataclasses.replace(load_recipe("sphynx-cifar100-25600"), name="small", **shape | changes)
     return parse_recipe(format_recipe(changed), "small")
 
 
@@ -71,7 +72,7 @@ def darts_settings(settings):
         space="sphynx",
         strategy="darts",
         nas=NasSettings(candidates=2, finals=1),
-        darts=DartsSettings(epochs=2, width=2, choice_rate=0.5, batch_size=512),
+        darts=DartsSettings(epochs=2, width=2, choice_rate=0.5, batch_size=256),
         judging=settings.training,
         training=settings.training,
         data_dir=settings.data_dir,
@@ -110,6 +111,26 @@ def decided(cell):
             choice.operators[row] = -1e9
             choice.operators[row, OPERATORS.index(chosen.get(place, "skip"))] = 0.0
     return choice
+
+
+def random_choice(seed):
+    generator, choice = torch.Generator().manual_seed(seed), CellChoice().double()
+    with torch.no_grad():
+        for parameter in choice.parameters():
+            parameter.copy_(2 * torch.randn(parameter.shape, generator=generator))
+    return choice
+
+
+def pairs_of(choice, node):
+    """The probability of each pair of sources of a node, drawn one after the other, and the operators'."""
+    at = [row for row, (of_node, _) in enumerate(edge_places()) if of_node == node]
+    likely = np.exp(choice.sources.detach().numpy()[at])
+    pairs = dict.fromkeys(itertools.combinations(range(len(at)), 2), 0.0)
+    for one, two in itertools.permutations(range(len(at)), 2):
+        rest = likely.sum() - likely[one]
+        pairs[min(one, two), max(one, two)] += likely[one] / likely.sum() * likely[two] / rest
+    operators = np.exp(choice.operators.detach().numpy()[at])
+    return pairs, operators / operators.sum(axis=1, keepdims=True)
 
 
 def give_weights(cell, relaxed, recipe, stride):
@@ -153,23 +174,44 @@ def test_a_decided_relaxed_network_computes_what_its_cells_do(space, seed):
 
 
 def test_nodes_read_the_sources_with_the_heaviest_operators():
-    choice = CellChoice()
-    torch.manual_seed(2)
-    with torch.no_grad():
-        for parameter in choice.parameters():
-            parameter.copy_(torch.randn(parameter.shape))
-    logits = zip(choice.sources.detach(), choice.operators.detach(), strict=True)
-    table = dict(zip(edge_places(), logits, strict=True))
+    choice = random_choice(2)
     for node in range(NODE_COUNT):
-        strengths = {}
-        for (at, source), (logit, operators) in table.items():
-            if at == node:
-                likely = np.exp(operators.numpy())
-                strengths[source] = float(logit.exp()) * likely.max() / likely.sum()
+        pairs, operators = pairs_of(choice, node)
+        strengths = {
+            source: operators[source].max() * sum(part for pair, part in pairs.items() if source in pair)
+            for source in range(len(operators))
+        }
         best = sorted(sorted(strengths, key=strengths.get)[-2:])
         assert choice.cell()[node] == ", ".join(
-            f"{OPERATORS[int(table[node, source][1].argmax())]} {source}" for source in best
+            f"{OPERATORS[operators[source].argmax()]} {source}" for source in best
         )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_expected_costs_are_means_over_the_cells_that_the_weights_can_choose(seed):
+    choice, draws = random_choice(seed), np.random.Generator(np.random.PCG64(seed))
+    costs = draws.random((2, len(OPERATORS)))
+    wanted = 0.0
+    for node in range(NODE_COUNT):
+        pairs, operators = pairs_of(choice, node)
+        means = [operators[source] @ costs[int(source > 1)] for source in range(len(operators))]
+        wanted += sum(part * (means[one] + means[two]) for (one, two), part in pairs.items())
+    found = expected_cost({"normal": choice}, {"normal": costs.tolist()})
+    assert found.item() == pytest.approx(wanted)
+
+
+def test_a_source_that_is_read_in_any_case_costs_the_same_whatever_its_weight():
+    """The first node has two sources and reads both, so that their weights decide nothing."""
+    choice = random_choice(4)
+    costs = {"normal": [[0.0, 5.0, 9.0, 3.0, 4.0, 1.0]] * 2}
+    before = expected_cost({"normal": choice}, costs)
+    before.backward()
+    assert choice.sources.grad[:2].tolist() == [0.0, 0.0] and choice.sources.grad[2:].abs().min() > 0
+    with torch.no_grad():
+        choice.sources[0] += 4
+    assert expected_cost({"normal": choice}, costs).item() == before.item()
+    for of_node in choice.weights():
+        assert of_node.sum().item() == pytest.approx(2) and of_node.sum(dim=1).max() <= 1 + 1e-9
 
 
 def test_expected_costs_are_those_of_decided_cells_and_means_in_between(space):
@@ -221,6 +263,33 @@ def test_choices_learn_from_one_half_and_weights_from_the_other(digits, space, t
     assert not same(fixed, after(mine.images, "mine", **frozen), False)
 
 
+def test_halves_of_one_length_have_different_orders(digits, space, tmp_path, monkeypatch):
+    lengths, orders = [], []
+
+    class Numbered(Batches):
+        def varied(self, split, *drawn):
+            numbers = dataclasses.replace(split, labels=torch.arange(len(split)))
+            lengths.append(len(split))
+            orders.append(torch.cat([order for _, order in super().varied(numbers, *drawn)]))
+            return super().varied(split, *drawn)
+
+    monkeypatch.setattr("pi_bench.models.darts.relaxation.Batches", Numbered)
+    trained(dataclasses.replace(digits, train=digits.train[np.arange(180)]), space, tmp_path)
+    one, other = orders
+    assert lengths == [80, 80] and not torch.equal(one, other)
+
+
+def test_a_relaxation_that_diverges_names_its_own_option(digits, space, tmp_path):
+    with pytest.raises(DivergedError, match=r"use a lower --relaxed-learning-rate than 1e\+06"):
+        trained(digits, space, tmp_path, learning_rate=1e6, epochs=12)
+
+
+def test_a_log_that_lacks_the_last_epoch_gets_it(digits, space, tmp_path):
+    *_, row = trained(digits, space, tmp_path)
+    (tmp_path / "log.csv").unlink()  # as after a kill between the checkpoint and the log
+    assert trained(digits, space, tmp_path)[2] == row
+
+
 def test_the_expected_time_leads_to_cheap_operators(digits, space, tmp_path):
     dear = [5.0] * 6
     dear[OPERATORS.index("dil5")] = 1.0
@@ -247,6 +316,7 @@ def test_the_cells_of_relaxed_networks_are_judged_and_the_best_trained(searched,
     best = accuracies.index(max(accuracies))
     assert names[2:] == ["500-candidate-0", "500-candidate-1", f"500-{best}"]
     assert [(one.method, one.step) for one in candidates] == [("nas", f"sphynx-500-{best}")]
+    assert [row["relaxed"] for row in found] == ["0", "1"]
     assert {row["parent"] for row in found} == {""} and {row["layers"] for row in found} == {"2"}
     # Two cells of 4 * 3 channels have 2 * 12 * 16 ReLUs; 4 * 4 channels would be too many.
     assert {(row["width"], row["relu_count"]) for row in found} == {("12", "384")}
@@ -261,6 +331,64 @@ def test_a_search_that_was_killed_ends_with_the_same_networks(searched, base, da
     assert weights_of(tmp_path / "networks") == weights_of(searched[0] / "networks")
     for file in ("relaxed/1/cells.json", f"candidates/{BUDGET}/candidates.csv"):
         assert (tmp_path / file).read_text() == (searched[0] / file).read_text()
+    # Two steps of both optimizers followed, so that a momentum that was lost would show.
+    states = [
+        torch.load(folder / "relaxed" / "1" / "checkpoint.pt", weights_only=True)
+        for folder in (tmp_path, searched[0])
+    ]
+    assert plain(states[0]) == plain(states[1])
+
+
+def plain(value):
+    """Tensors as bytes, and no seconds."""
+    if isinstance(value, torch.Tensor):
+        return value.numpy().tobytes()
+    if isinstance(value, dict):
+        return {key: plain(part) for key, part in value.items() if key != "seconds"}
+    return [plain(part) for part in value] if isinstance(value, list | tuple) else value
+
+
+class Backwards(InlineEngine):
+    """The last of the jobs that run at once ends first."""
+
+    def run(self, jobs, progress):
+        return super().run(list(reversed(jobs)), progress)
+
+
+def relaxed_to(monkeypatch, *cells):
+    """Relaxed networks, by their seeds, choose these cells without a training."""
+    monkeypatch.setattr(
+        "pi_bench.models.reduction.search_work.relax_cells",
+        lambda recipe, data, settings, costs, folder, **_: {"cells": cells[settings.seed - 1]},
+    )
+
+
+def uniform(name):
+    return {kind: [f"{name} 0, {name} 1"] * 4 for kind in ("normal", "reduction")}
+
+
+@pytest.mark.usefixtures("no_export")
+def test_the_order_in_which_relaxed_networks_end_changes_nothing(base, darts_settings, monkeypatch, tmp_path):
+    relaxed_to(monkeypatch, uniform("skip"), uniform("avg3"))
+    found = run(nas, base, darts_settings, tmp_path, Backwards())
+    table = (tmp_path / "candidates" / str(BUDGET) / "candidates.csv").read_text()
+    assert [row["relaxed"] for row in csv.DictReader(table.splitlines())] == ["0", "1"]
+    engine = InlineEngine()
+    assert run(nas, base, darts_settings, tmp_path, engine) == found and engine.names == []
+    assert (tmp_path / "candidates" / str(BUDGET) / "candidates.csv").read_text() == table
+
+
+def test_a_budget_of_time_that_the_smallest_network_misses_and_another_one_meets_is_allowed(
+    space, made_up_costs
+):
+    """A skip from an input is a factorized reduction in a reduction cell; the second cell has fewer."""
+    sizes = ArchitectureSizes(space, objective(made_up_costs, "lan"))
+    cheap = list(itertools.islice(space.cheap_like_base(), 2))
+    skips, fewer = map(sizes.seconds, cheap)
+    assert space.words(cheap[0]) == space.words(space.with_cells({})) and fewer < skips
+    sizes.require(TimeBudget(fewer, "between"), cheap)
+    with pytest.raises(UsageError, match=r"--budget below: the fastest of the smallest networks .* 2 cells"):
+        sizes.require(TimeBudget(0.99 * fewer, "below"), cheap)
 
 
 @pytest.mark.usefixtures("no_export")
@@ -300,23 +428,24 @@ def test_cells_beyond_a_budget_of_time_are_refused_or_left_out(
     base, space, darts_settings, made_up_costs, monkeypatch, tmp_path
 ):
     lan = objective(made_up_costs, "lan")
-    cheap, dear = (
-        {kind: [f"{name} 0, {name} 1"] * 4 for kind in ("normal", "reduction")} for name in ("skip", "conv5")
-    )
+    cheap, dear = uniform("skip"), uniform("conv5")
     budget = TimeBudget(1.01 * lan.of_recipe(space.with_cells(cheap)).online_s, "cheap")
     untimed = dataclasses.replace(darts_settings.darts, time_weight=0.0)
     settings = dataclasses.replace(darts_settings, objective=lan, budgets=(budget,), darts=untimed)
-    found = [dear, cheap]
-    monkeypatch.setattr(
-        "pi_bench.models.reduction.search_work.relax_cells",
-        lambda recipe, data, settings, costs, folder, **_: {"cells": found[settings.seed - 1]},
-    )
+    relaxed_to(monkeypatch, dear, cheap)
     (one,) = run(nas, base, settings, tmp_path / "one")
     recipe = parse_recipe((tmp_path / "one" / one.folder / "recipe.toml").read_text(), "x")
     assert recipe.normal_cell == tuple(cheap["normal"])
-    found[1] = dear
-    with pytest.raises(UsageError, match="--budget cheap: no cells that were found meet it at 2 channels"):
+    relaxed_to(monkeypatch, dear, dear)
+    refusal = "--budget cheap: no cells that were found meet it at 2 channels"
+    with pytest.raises(UsageError, match=refusal):
         run(nas, base, settings, tmp_path / "none")
+    ample = TimeBudget(1.01 * lan.of_recipe(space.with_cells(dear)).online_s, "ample")
+    both, lines = dataclasses.replace(settings, budgets=(budget, ample)), []
+    quiet = {"progress": lambda *_: None, "announce": lambda *_: None}
+    (one,) = nas(base, both, tmp_path / "both", InlineEngine(), say=lines.append, **quiet)
+    assert one.step == "sphynx-ample-0" and one.test_accuracy_pct is not None
+    assert [line for line in lines if line.startswith(f"  FAILED: {refusal}")]
 
 
 def test_what_is_refused(base, darts_settings, tmp_path):
@@ -327,6 +456,11 @@ def test_what_is_refused(base, darts_settings, tmp_path):
     refused(UsageError, "--search darts goes with --space sphynx", space="cryptonas")
     refused(UsageError, "--budget 255: .* 2 cells of 2 channels, has 256 ReLUs", budgets=(255,))
     refused(ModelError, "small has no cell that keeps the size of its map", base=sphynx(blocks=(1,)))
+    wide = dataclasses.replace(darts_settings.darts, width=300)
+    twice = sphynx(blocks=(1, 2), strides=(2, 2), widths=(8, 32))
+    refused(UsageError, "--relaxed-width 300: .* has 256 channels .* at most", base=twice, darts=wide)
+    long = sphynx(blocks=(40, 30), strides=(2, 1), widths=(8, 8))
+    refused(ModelError, "has 70 cells: --search darts takes 64 at most", base=long)
     refused(ModelError, "needs a network of the family sphynx", base=load_recipe("cnet1-cifar100-86016"))
     assert not (tmp_path / "out").exists()
     with pytest.raises(ModelError, match="has no cells that can be relaxed"):

@@ -19,6 +19,7 @@ from pi_bench.models.reduction import engine_local
 from pi_bench.models.reduction.engine import run_jobs
 from pi_bench.models.reduction.engine_local import LocalEngine
 from pi_bench.models.reduction.engine_ray import RayEngine
+from pi_bench.models.reduction.job import FAILURE_FILE, Job
 from pi_bench.models.reduction.training_job import training_job
 from tests.waiting import eventually
 
@@ -76,6 +77,21 @@ def test_killed_processes_change_nothing(tmp_path, search, longer, undisturbed):
     assert sorted(killer.killed) == ["1-cull", "teacher"]
     assert candidates == undisturbed[0]
     assert weights_of(tmp_path) == undisturbed[1]
+
+
+def test_outcomes_have_the_order_of_the_jobs(tmp_path):
+    """The one that an earlier run stored is not the first, and neither is the one that ends first."""
+    jobs = [Job("train", name, str(tmp_path / name), {}) for name in ("a", "b", "c")]
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / FAILURE_FILE).write_text('{"failure": "diverged"}')
+
+    class Backwards:
+        def run(self, jobs, progress):
+            return ((job, '{"result": {}}') for job in reversed(jobs))
+
+    heard = []
+    found = run_jobs(Backwards(), jobs, print, lambda outcome, fresh: heard.append(outcome.job.name))
+    assert heard == ["b", "c", "a"] and list(found) == ["a", "b", "c"]
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ from pi_bench.models.reduction.architecture_sizes import ArchitectureSizes
 from pi_bench.models.reduction.nas import NasSearchSettings, nas
 from pi_bench.models.reduction.time_budgets import TimeBudget
 from pi_bench.models.training import TrainingSettings
+from pi_bench.models.training.seeds import seed_of
 
 from .conftest import InlineEngine, weights_of
 from .test_budgets import Killed, KilledAt, run
@@ -103,6 +104,9 @@ def test_the_best_candidates_are_trained_in_full(searched):
         layers, width = int(row["layers"]), int(row["width"])
         assert 64 * layers * width == int(row["relu_count"]) == result["recipe"]["relu_count"] <= BUDGET
         assert 64 * layers * (width + 1) > BUDGET
+    for row in best:  # a candidate that its seed has favored starts from other weights
+        path = folder / "networks" / "1500" / row["candidate"] / "result.json"
+        assert json.loads(path.read_text())["settings"]["seed"] == seed_of(1, "full trainings") != 1
     assert len({row["architecture"] for row in found}) == 7
     assert not list(folder.glob("candidates/*/*/*.pt"))
 

@@ -18,7 +18,9 @@ from pi_bench.models import load_recipe, parse_recipe
 from pi_bench.models.data import Split, load_data
 from pi_bench.models.recipe_writing import format_recipe
 from pi_bench.models.training import TrainingSettings, trainer
+from pi_bench.models.training.batches import Batches
 from pi_bench.models.training.epoch import mixed_precision
+from pi_bench.models.training.logs import EpochLog
 from pi_bench.models.training.train_recipe import Teacher, for_data, train_recipe
 from pi_bench.models.training.training_files import write_whole
 from pi_bench.network.files.model_file import load_model
@@ -271,6 +273,27 @@ def test_a_loss_far_above_guessing_is_divergence_too(tmp_path, recipe, blobs, se
     ):
         train_recipe(recipe, blobs, dataclasses.replace(settings, learning_rate=60, epochs=20), tmp_path)
     assert not (tmp_path / "state.pt").exists()
+
+
+def test_a_loss_that_was_too_large_before_a_kill_counts_after_it(tmp_path, blobs, settings):
+    module = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(128, 3))
+    torch.nn.init.constant_(module[1].bias, 0.0)
+    module[1].bias.data[0] = 1e4  # two of three classes have an endless loss
+    slow = dataclasses.replace(settings, learning_rate=1e-12, batch_size=4096)  # one look per epoch
+    batches = Batches(blobs, slow.validation_fraction, torch.device("cpu"))
+    common = {"teacher": None, "identity": {}, "device": torch.device("cpu")}
+    with pytest.raises(Killed):
+        trainer.train(module, batches, slow, tmp_path, progress=kill_at(3), **common)
+    assert len(log_of(tmp_path)) == 2
+    with pytest.raises(TrainingError, match=r"diverged in epoch 4 by batch 1: .* 2 times that of guessing"):
+        trainer.train(module, batches, slow, tmp_path, progress=lambda *_: None, **common)
+
+
+def test_a_log_that_lacks_the_last_epoch_of_the_checkpoint_gets_it(tmp_path):
+    rows = [{"epoch": 1, "train_loss": 0.5}, {"epoch": 2, "train_loss": 0.25}]
+    EpochLog(tmp_path, []).add(rows[:1])
+    EpochLog(tmp_path, rows).close()
+    assert [row["epoch"] for row in log_of(tmp_path)] == ["1", "2"]
 
 
 @pytest.mark.usefixtures("no_export")
