@@ -28,9 +28,9 @@ def write_figure(path: Path, rows: Sequence[Row]) -> None:
     colors = {
         method: f"C{index}" for index, method in enumerate(dict.fromkeys(row["method"] for row in rows))
     }
-    plots = [("relu_count", links[0], "ReLUs")]
+    plots = [("relu_count", 1.0, links[0], "ReLUs")]
     for name, field in (("online", "online_s"), ("total", "total_s")):
-        plots += [(field, link, f"{name} time on {link}, s") for link in links]
+        plots += [(field, 1e3, link, f"{name} time on {link}, ms") for link in links]
     with matplotlib.rc_context({"svg.hashsalt": "method_frontier", "font.size": 8}):
         figure, axes = pyplot.subplots(
             -(-len(plots) // 3),
@@ -39,8 +39,9 @@ def write_figure(path: Path, rows: Sequence[Row]) -> None:
             layout="constrained",
             squeeze=False,
         )
-        for place, (field, link, label) in zip(axes.flat, plots, strict=False):
-            _draw(place, [row for row in rows if row["link"] == link], field, colors)
+        for place, (field, unit, link, label) in zip(axes.flat, plots, strict=False):
+            own = [row for row in rows if row["link"] == link]
+            _draw(place, own, [unit * row[field] for row in own], colors)
             place.set_xlabel(label)
         for place in axes.flat[len(plots) :]:
             place.set_axis_off()
@@ -55,22 +56,28 @@ def write_figure(path: Path, rows: Sequence[Row]) -> None:
         file.write(content.getvalue())
 
 
-def _draw(place: Any, rows: Sequence[Row], field: str, colors: dict[str, str]) -> None:
-    best = on_frontier([row[field] for row in rows], [row["test_accuracy_pct"] for row in rows])
-    line = sorted(
-        (row[field], row["test_accuracy_pct"]) for row, is_best in zip(rows, best, strict=True) if is_best
-    )
+def _draw(place: Any, rows: Sequence[Row], costs: Sequence[float], colors: dict[str, str]) -> None:
+    from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+
+    accuracies = [row["test_accuracy_pct"] for row in rows]
+    best = on_frontier(costs, accuracies)
+    points = list(zip(costs, accuracies, best, strict=True))
+    line = sorted((cost, accuracy) for cost, accuracy, is_best in points if is_best)
     place.plot(*zip(*line, strict=True), color="0.6", drawstyle="steps-post", zorder=1)
     for index, (method, color) in enumerate(colors.items()):
-        own = [(row, is_best) for row, is_best in zip(rows, best, strict=True) if row["method"] == method]
+        own = [point for point, row in zip(points, rows, strict=True) if row["method"] == method]
         place.scatter(
-            [row[field] for row, _ in own],
-            [row["test_accuracy_pct"] for row, _ in own],
+            [cost for cost, _, _ in own],
+            [accuracy for _, accuracy, _ in own],
             marker=_MARKERS[index % len(_MARKERS)],
             edgecolors=color,
-            facecolors=[color if is_best else "none" for _, is_best in own],
+            facecolors=[color if is_best else "none" for _, _, is_best in own],
             label=method,
             zorder=2,
         )
     place.set_xscale("log")
+    wide = max(costs) > 50 * min(costs)
+    place.xaxis.set_major_locator(LogLocator(subs=(1,) if wide else (1, 2, 5)))
+    place.xaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
+    place.xaxis.set_minor_locator(NullLocator())
     place.grid(alpha=0.3)
