@@ -106,6 +106,7 @@ def train_recipe(
 
     Raises:
         ModelError: The data, the teacher or the weights to start from are not for this network.
+        ExportError: The network is trained, and cannot be exported.
         UsageError: The batch cannot be divided among the workers.
         TrainingError: The training diverges, or the folder holds another training.
         OutputError: A file cannot be written.
