@@ -118,10 +118,10 @@ def train_member(
             group.update(lr=settings.learning_rate, momentum=settings.momentum)
         batches = Batches(data, settings.validation_fraction, device)
         log = EpochLog(folder, rows)
-        watch = DivergenceWatch(batches.class_count, settings.advice, bad_looks)
+        watch = DivergenceWatch(batches.class_count, settings.advice("--finetune-learning-rate"), bad_looks)
         with penalties(module, full, settings) as penalty:
             for epoch in range(epochs[0] + len(rows), epochs[1]):
-                begun, relu_part = time.monotonic(), set_relu_part(module, settings.relu_part_at(epoch))
+                begun = time.monotonic()
                 progress(f"epoch {epoch + 1}", len(rows), epochs[1] - epochs[0])
                 loss = train_epoch(
                     module,
@@ -133,7 +133,9 @@ def train_member(
                     watch=watch,
                     report=lambda done, count: None,
                     penalty=penalty,
+                    before_batch=lambda done: set_relu_part(module, settings.relu_part_at(done)),
                 )
+                relu_part = set_relu_part(module, settings.relu_part_at(epoch + 1))
                 row = {"epoch": epoch + 1, "relu_part": relu_part, "train_loss": loss}
                 rows.append({**row, "seconds": round(time.monotonic() - begun, 3)})
                 _save(folder / "checkpoint.pt", identity, module, optimizer, rows, watch.bad_looks)

@@ -7,8 +7,9 @@ Searches, each but nas from a network with all its ReLUs:
     chosen_plan, chosen_plans            its settings and plans: by gain per risk of layers
     channel_plans, population            or of groups of channels, or by population-based training
     safenet, channel_costs               by channels that become polynomials or linear, after SAFENet
-    nas, architecture_sizes              architectures of a space, as wide as a budget allows
-    cell_costs                           the predicted times of operators, by which DARTS weighs Sphynx' cells
+    nas, nas_settings                    architectures of a space
+    candidate_search, architecture_sizes the search for one budget, and networks as wide as it allows
+    relaxed_cells, cell_costs            architectures from DARTS, and the predicted times by which it weighs
     prune                                by filters, the baseline
     merge                                adjacent linear layers of a search's networks, merged
 

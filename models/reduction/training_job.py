@@ -97,6 +97,7 @@ def run(job: Job, progress: Progress) -> dict[str, Any]:
             start=None if arguments["start"] is None else Path(arguments["start"]),
             device=arguments["device"],
             progress=progress,
+            rate_option="--learning-rate" if arguments["start"] is None else "--finetune-learning-rate",
         )
 
 

@@ -3,7 +3,8 @@
 Each ReLU layer becomes a weighted sum of all kinds in each channel. One Adam trains the weights of the
 network and of the kinds together, by cross-entropy, distillation from the network with all its ReLUs, and a
 penalty on the distance of the expected cost from a wanted one, which falls to the budget. The temperature of
-the softmax falls, so that the weights of a channel approach one kind.
+the softmax falls from batch to batch, so that the weights of a channel approach one kind even in a single
+epoch: kinds that are chosen among equal weights are those of another network than the one that was trained.
 
 checkpoint.pt    the state after the last epoch, to resume from
 log.csv          one line per epoch: temperature, cost, mean weight of the heaviest kind, loss
@@ -35,7 +36,7 @@ from ..training.polynomial_training import range_penalty
 from ..training.train_recipe import Teacher, digest_of, load_teacher, make_folder, repeatable, require_data
 from ..training.trainer import copied_state
 from ..training.training_files import CHECKPOINT_FORMAT, check_same, load_checkpoint, save_tensors
-from .relaxed import RelaxedActivation, expected_cost, relaxed_activations
+from .relaxed import expected_cost, relaxed_activations
 from .relaxed_network import RELAXED_FILE, relaxed_network
 from .settings import RelaxationSettings
 
@@ -119,6 +120,7 @@ def _trained(
 ) -> float:
     """Trains to the end, and returns the expected cost."""
     parts, path = relaxed_activations(module), folder / "checkpoint.pt"
+    schedule = _Schedule(module, settings, costs, budget)
     optimizer = _optimizer(module, settings)
     rows: list[dict[str, float]] = []
     watch = DivergenceWatch(batches.class_count, settings.advice_to_lower("learning_rate"))
@@ -129,13 +131,10 @@ def _trained(
         optimizer.load_state_dict(saved["optimizer"])
         rows, watch.bad_looks = saved["rows"], saved.get("bad_looks", 0)
     log = EpochLog(folder, rows)
-    full_cost = sum(costs[site][0] * part.logits.shape[1] for site, part in parts.items())
     with range_penalty(module, settings.training) as ranges:
         while len(rows) < settings.epochs:
             begun, epoch = time.monotonic(), len(rows)
             progress(f"choosing kinds of channels, epoch {epoch + 1}", epoch, settings.epochs)
-            _set_temperature(parts, settings.temperature_at(epoch))
-            wanted = settings.wanted_cost_at(epoch, full_cost, budget)
             loss = train_epoch(
                 module,
                 batches,
@@ -145,13 +144,15 @@ def _trained(
                 teacher=full,
                 watch=watch,
                 report=lambda done, count: None,
-                penalty=_penalty(parts, costs, wanted, settings.cost_weight / full_cost, ranges),
+                penalty=lambda: schedule.penalty(ranges),
+                before_batch=schedule.move,
             )
+            schedule.move(epoch + 1)
             heaviest = torch.cat([part.weights().detach().amax(dim=0).flatten() for part in parts.values()])
             rows.append(
                 {
                     "epoch": epoch + 1,
-                    "temperature": settings.temperature_at(epoch),
+                    "temperature": schedule.temperature,
                     "cost": float(expected_cost(parts, costs).detach()),
                     "heaviest_kind": float(heaviest.mean()),
                     "train_loss": loss,
@@ -167,13 +168,8 @@ def _trained(
             save_tensors(path, {"format": CHECKPOINT_FORMAT, "identity": dict(identity), **content})
             log.add(rows)
     log.close()
-    _set_temperature(parts, settings.temperature_at(len(rows) - 1))
+    schedule.move(settings.epochs)
     return rows[-1]["cost"]
-
-
-def _set_temperature(parts: Mapping[str, RelaxedActivation], temperature: float) -> None:
-    for part in parts.values():
-        part.temperature = temperature
 
 
 def _optimizer(module: nn.Module, settings: RelaxationSettings) -> torch.optim.Optimizer:
@@ -186,17 +182,42 @@ def _optimizer(module: nn.Module, settings: RelaxationSettings) -> torch.optim.O
     )
 
 
-def _penalty(
-    parts: Mapping[str, RelaxedActivation],
-    costs: Mapping[str, Sequence[float]],
-    wanted: float,
-    weight: float,
-    ranges: Callable[[], Tensor] | None,
-) -> Callable[[], Tensor]:
-    """Returns the function for the penalty of a batch: a cost other than the wanted one, and large inputs."""
+class _Schedule:
+    """The temperature and the wanted cost, which move from batch to batch, and the penalty that they make.
 
-    def penalty() -> Tensor:
-        total = weight * (expected_cost(parts, costs) - wanted).abs()
+    Args:
+        module: the relaxed network at the start of the training, whose expected cost is the first one wanted.
+
+    Attributes:
+        temperature: the present temperature.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        settings: RelaxationSettings,
+        costs: Mapping[str, Sequence[float]],
+        budget: float,
+    ) -> None:
+        self._parts, self._settings = relaxed_activations(module), settings
+        self._costs, self._budget, self._first_cost = costs, budget, 0.0
+        full_cost = sum(costs[path][0] * part.logits.shape[1] for path, part in self._parts.items())
+        self._weight = settings.cost_weight / full_cost
+        self.move(0)
+        self._first_cost = float(self._expected_cost().detach())
+        self.move(0)
+
+    def move(self, done: float) -> None:
+        """Moves on to the point of the training after a number of epochs."""
+        self.temperature = self._settings.temperature_at(done)
+        self._wanted = self._settings.wanted_cost_at(done, self._first_cost, self._budget)
+        for part in self._parts.values():
+            part.temperature = self.temperature
+
+    def penalty(self, ranges: Callable[[], Tensor] | None) -> Tensor:
+        """Returns the penalty of a batch: on a cost other than the wanted one, and on large inputs."""
+        total = self._weight * (self._expected_cost() - self._wanted).abs()
         return total if ranges is None else total + ranges()
 
-    return penalty
+    def _expected_cost(self) -> Tensor:
+        return expected_cost(self._parts, self._costs)

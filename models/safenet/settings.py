@@ -18,15 +18,15 @@ class RelaxationSettings(TrainedJobSettings):
         choice_rate: the learning rate of the choice; `learning_rate` is that of the network.
         cost_weight: the weight of the distance of the expected cost from the wanted one. The distance is a
             fraction of the cost of the full network.
-        temperatures: the temperature of the softmax in the first epoch and in the last one, between which it
-            falls linearly.
+        temperatures: the temperature of the softmax at the start and at the end, between which it falls
+            linearly from batch to batch.
         least_fraction: a kind that fewer channels of a layer have is left out of that layer.
 
     Raises:
         UsageError: A value is outside its range. The message names both.
 
     >>> settings = RelaxationSettings(epochs=3)
-    >>> [round(settings.temperature_at(epoch), 2) for epoch in range(3)]
+    >>> [round(settings.temperature_at(done), 2) for done in (0, 1.5, 3)]
     [1.0, 0.55, 0.1]
     """
 
@@ -66,20 +66,20 @@ class RelaxationSettings(TrainedJobSettings):
         """The number of epochs of the training."""
         return self.epochs
 
-    def wanted_cost_at(self, epoch: int, full: float, budget: float) -> float:
-        """Returns the cost that an epoch, from 0, wants.
+    def wanted_cost_at(self, done: float, first: float, budget: float) -> float:
+        """Returns the cost that is wanted after a number of epochs.
 
-        It falls linearly from the cost `full` of the full network to `budget`, in two thirds of the epochs. A
-        sudden penalty would remove ReLUs everywhere before the training can tell which ones matter.
+        It falls linearly from `first`, the expected cost at the start, to `budget`, in two thirds of the
+        epochs. A sudden penalty would remove ReLUs everywhere before the training can tell which ones matter.
+        A wanted cost above the expected one would make all channels ReLUs for good.
 
         >>> settings = RelaxationSettings(epochs=6)
-        >>> [settings.wanted_cost_at(epoch, 500.0, 100.0) for epoch in range(6)]
-        [400.0, 300.0, 200.0, 100.0, 100.0, 100.0]
+        >>> [settings.wanted_cost_at(done, 500.0, 100.0) for done in (0, 1, 2.5, 4, 6)]
+        [500.0, 400.0, 250.0, 100.0, 100.0]
         """
-        falling = max(1, self.epochs * 2 // 3)
-        return max(budget, full + (budget - full) * (epoch + 1) / falling)
+        return max(budget, first + (budget - first) * done / (self.epochs * 2 / 3))
 
-    def temperature_at(self, epoch: int) -> float:
-        """Returns the temperature of an epoch, from 0."""
+    def temperature_at(self, done: float) -> float:
+        """Returns the temperature after a number of epochs."""
         first, last = self.temperatures
-        return first + (last - first) * epoch / max(1, self.epochs - 1)
+        return first + (last - first) * done / self.epochs

@@ -35,6 +35,7 @@ def train_epoch(
     watch: DivergenceWatch,
     report: Callable[[int, int], None],
     penalty: Callable[[], Tensor] | None = None,
+    before_batch: Callable[[float], None] = lambda done: None,
 ) -> float:
     """Trains `module` for one epoch, one step per batch, and returns the mean loss, penalty included.
 
@@ -45,6 +46,8 @@ def train_epoch(
         epoch: the epoch, from 0; with the settings' seed it decides order and augmentation.
         report: called from time to time with the number of finished batches and of all batches.
         penalty: gives a term that is added to each batch's loss.
+        before_batch: called before each batch with the number of epochs until then, such as 2.5 in the middle
+            of the third one. A schedule that moves there is complete even if there is only one epoch.
 
     Raises:
         DivergedError: The training diverges.
@@ -68,6 +71,7 @@ def train_epoch(
     for number, (images, labels) in enumerate(
         batches.epoch(settings.seed, epoch, settings.batch_size), start=1
     ):
+        before_batch(epoch + (number - 1) / count)
         with mixed_precision(settings.precision, device):
             logits = module(images)
             if teacher is not None:

@@ -102,15 +102,23 @@ class TrainingSettings:
             return self.learning_rate * 0.5 * (1 + math.cos(math.pi * epoch / self.epochs))
         return self.learning_rate * 0.1 ** (epoch // max(1, self.epochs // 4))
 
-    def relu_part_at(self, epoch: int) -> float:
-        """Returns the part of ReLU in polynomials in an epoch, counted from 0; it falls linearly to 0."""
-        replacing = int(self.interpolation * self.epochs)
-        return max(0.0, 1 - epoch / replacing) if replacing else 0.0
+    def relu_part_at(self, done: float) -> float:
+        """Returns the part of ReLU in polynomials after a number of epochs, which falls linearly to 0.
 
-    @property
-    def advice(self) -> str:
-        """The advice to a user whose training diverges."""
-        return f"use a lower --learning-rate than {self.learning_rate:g}"
+        >>> settings = TrainingSettings(epochs=3, interpolation=0.5)
+        >>> [round(settings.relu_part_at(done), 2) for done in (0, 0.75, 1.5, 3)]
+        [1.0, 0.5, 0.0, 0.0]
+        """
+        replacing = self.interpolation * self.epochs
+        return max(0.0, 1 - done / replacing) if replacing else 0.0
+
+    def advice(self, rate_option: str) -> str:
+        """Returns the advice to a user whose training diverges.
+
+        Args:
+            rate_option: the option of the command that sets the learning rate.
+        """
+        return f"use a lower {rate_option} than {self.learning_rate:g}"
 
     def as_dict(self) -> dict[str, Any]:
         """Returns the settings as JSON values.

@@ -94,6 +94,7 @@ def train_recipe(
     device: torch.device | str = "cpu",
     progress: Progress = silent,
     tensorboard: bool = False,
+    rate_option: str = "--learning-rate",
 ) -> dict[str, Any]:
     """Trains the recipe's network in `folder`, or resumes its training, and returns result.json's content.
 
@@ -103,6 +104,7 @@ def train_recipe(
             same network with ReLUs in place of polynomials. With None, weights are random.
         progress: called with epochs and batches.
         tensorboard: whether to write the log for TensorBoard as well.
+        rate_option: the option that a user whose training diverges is told to lower.
 
     Raises:
         ModelError: The data, the teacher or the weights to start from are not for this network.
@@ -156,6 +158,7 @@ def train_recipe(
             device=device,
             progress=progress,
             tensorboard=tensorboard,
+            rate_option=rate_option,
         )
         write_whole(folder / "recipe.toml", identity["recipe"].encode())
         _, test_accuracy_pct = evaluate(module, batches, batches.test)

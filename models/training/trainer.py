@@ -57,12 +57,13 @@ def train(
     device: torch.device,
     progress: Progress,
     tensorboard: bool = False,
+    rate_option: str = "--learning-rate",
 ) -> TrainingOutcome:
     """Trains `module` in place, starting from the checkpoint in `folder` if there is one.
 
     `checkpoint.pt` and `log.csv` are written to `folder` after each epoch. The epoch with the highest
     validation accuracy is chosen, and among equals the one with the lowest validation loss. Without
-    validation images it is the last epoch. An epoch in which ReLUs are still being replaced by polynomials is
+    validation images it is the last epoch. An epoch at whose end polynomials still replace ReLUs in part is
     not chosen.
 
     Args:
@@ -71,6 +72,7 @@ def train(
         device: the device to train on.
         progress: called with epochs and batches.
         tensorboard: whether to write the log for TensorBoard as well.
+        rate_option: the option that a user whose training diverges is told to lower.
 
     Raises:
         TrainingError: The training diverges, or the folder holds another training.
@@ -92,14 +94,13 @@ def train(
     identity = {**identity, **settings.as_dict()}
     best, rows, bad_looks = _resumed(path, identity, module, optimizer)
     log = EpochLog(folder, rows, tensorboard=tensorboard)
-    watch = DivergenceWatch(batches.class_count, settings.advice, bad_looks)
+    watch = DivergenceWatch(batches.class_count, settings.advice(rate_option), bad_looks)
     learner = wrap_distributed(module, device)
 
     with penalties(module, teacher, settings) as penalty:
         for epoch in range(len(rows), settings.epochs):
             begun = time.monotonic()
             rate = settings.learning_rate_at(epoch)
-            relu_part = set_relu_part(module, settings.relu_part_at(epoch))
             for group in optimizer.param_groups:
                 group["lr"] = rate
             loss = train_epoch(
@@ -112,7 +113,9 @@ def train(
                 watch=watch,
                 report=_reporter(progress, epoch, settings.epochs, rows),
                 penalty=penalty,
+                before_batch=lambda done: set_relu_part(module, settings.relu_part_at(done)),
             )
+            relu_part = set_relu_part(module, settings.relu_part_at(epoch + 1))
             row = {"epoch": epoch + 1, "learning_rate": rate, "train_loss": loss}
             rank = (0.0, float(epoch))
             if len(batches.validation):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from pi_bench.cli.arguments import Parser
@@ -31,7 +32,10 @@ def _add_own(parser: Parser) -> None:
 
 
 def _own_settings(parsed: argparse.Namespace, common: Mapping[str, Any]) -> dict[str, Any]:
-    return {"relaxation": job_options.settings_of(_RELAXATION, parsed, common["training"])}
+    # The polynomials are trained already, so the finetuning does not begin with ReLUs again.
+    finetuning = replace(common["finetuning"], interpolation=parsed.interpolation or 0.0)
+    relaxation = job_options.settings_of(_RELAXATION, parsed, common["training"])
+    return {"relaxation": relaxation, "finetuning": finetuning}
 
 
 SEARCH = BudgetSearch(

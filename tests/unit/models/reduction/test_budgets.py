@@ -133,6 +133,17 @@ def test_a_linearization_that_diverges_ends_the_search(base, snl_settings, tmp_p
             run(snl, base, wild, tmp_path)
 
 
+def test_a_finetuning_that_diverges_names_its_own_option(linearized, base, snl_settings, tmp_path):
+    wild = dataclasses.replace(
+        snl_settings,
+        budgets=(60,),
+        teacher=linearized[0] / "teacher",
+        finetuning=dataclasses.replace(snl_settings.finetuning, learning_rate=1e6, epochs=20),
+    )
+    found = run(snl, base, wild, tmp_path)
+    assert "lower --finetune-learning-rate than 1e+06" in found[-1].failure
+
+
 def test_a_network_that_cannot_be_exported_is_listed_and_ends_nothing(
     linearized, base, snl_settings, tmp_path, monkeypatch
 ):

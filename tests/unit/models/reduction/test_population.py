@@ -157,7 +157,8 @@ def test_relus_give_way_over_all_generations(evolved):
     for log in logs:
         with open(log, newline="") as file:
             parts += [float(row["relu_part"]) for row in csv.DictReader(file)]
-    assert parts[0] == 1.0 and parts[-1] == 0.0
+    assert parts[0] > 0.5 and parts[-1] == 0.0
+    assert parts == sorted(parts, reverse=True)
 
 
 @pytest.mark.parametrize(("name", "looks"), [("300-generation-1-member-2", 1), ("300", 0)])

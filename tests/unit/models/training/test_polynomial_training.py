@@ -86,11 +86,10 @@ def test_moments_behind_a_relu_are_those_of_samples():
 
 def test_relus_are_replaced_step_by_step():
     settings = TrainingSettings(epochs=6, interpolation=0.5)
-    parts = [settings.relu_part_at(epoch) for epoch in range(6)]
-    assert parts == pytest.approx([1, 2 / 3, 1 / 3, 0, 0, 0])
-    assert (
-        TrainingSettings(epochs=1, interpolation=0.9).relu_part_at(0) == 0
-    )  # the last epoch is the recipe's
+    parts = [settings.relu_part_at(done) for done in (0, 1, 2, 2.5, 3, 6)]
+    assert parts == pytest.approx([1, 2 / 3, 1 / 3, 1 / 6, 0, 0])
+    only = TrainingSettings(epochs=1, interpolation=0.9)  # ends with the network of the recipe
+    assert only.relu_part_at(0.45) == pytest.approx(0.5) and only.relu_part_at(1) == 0
     activation = PolynomialActivation((1, 1, 1))
     x = torch.linspace(-3, 3, 7).reshape(-1, 1, 1, 1)
     polynomial = activation(x)
@@ -155,11 +154,11 @@ def test_settings_of_polynomials_are_part_of_a_training(recipe, blobs, settings,
 
 
 def test_an_epoch_with_relus_is_not_chosen(recipe, blobs, settings, tmp_path, monkeypatch):
-    """Accuracy falls from epoch to epoch here; the first two of four epochs still replace ReLUs."""
+    """Accuracy falls from epoch to epoch here; the first of four epochs ends with half of each ReLU."""
     accuracies = iter(range(99, 0, -1))
     monkeypatch.setattr(trainer, "evaluate", lambda *arguments: (0.5, float(next(accuracies))))
     settings = dataclasses.replace(settings, interpolation=0.5)
-    assert train_recipe(polynomial(recipe), blobs, settings, tmp_path / "a")["chosen_epoch"] == 3
+    assert train_recipe(polynomial(recipe), blobs, settings, tmp_path / "a")["chosen_epoch"] == 2
     assert train_recipe(recipe, blobs, settings, tmp_path / "b")["chosen_epoch"] == 1  # no polynomials
 
 
