@@ -95,6 +95,18 @@ def test_budgets_are_met_from_the_relaxed_weights(searched, base):
     assert {row["relu"] for row in table if row["budget"] == "300"} != {"0"}
 
 
+def test_a_choice_of_one_epoch_is_sharp_at_its_end(searched, base, tmp_path):
+    """At the first temperature, ReLUs that nothing has moved yet would weigh 0.71."""
+    data, teacher = load_data("digits", base.input_shape, data_dir=tmp_path), searched[0] / "teacher"
+    costs = ChannelCosts(PlanCosts(base, None)).of_kinds
+    settings = RelaxationSettings(epochs=1)
+    relax_channels(base, data, settings, costs, 128.0, tmp_path / "one", teacher=teacher_of(str(teacher)))
+    with open(tmp_path / "one" / "log.csv", newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["temperature"]) == pytest.approx(0.1)
+    assert float(row["heaviest_kind"]) > 0.95
+
+
 def test_a_relaxation_goes_to_its_budget(searched, base, tmp_path):
     """Both budgets have the same data, seed and start. Without the penalty, both costs would be the same."""
     data, teacher = load_data("digits", base.input_shape, data_dir=tmp_path), searched[0] / "teacher"

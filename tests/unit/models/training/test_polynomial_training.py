@@ -20,7 +20,7 @@ from pi_bench.models.networks.polynomial import (
     polynomial_activations,
 )
 from pi_bench.models.training import trainer
-from pi_bench.models.training.polynomial_training import range_penalty, start_polynomials
+from pi_bench.models.training.polynomial_training import range_penalty, set_relu_part, start_polynomials
 from pi_bench.models.training.train_recipe import train_recipe
 
 
@@ -151,6 +151,20 @@ def test_settings_of_polynomials_are_part_of_a_training(recipe, blobs, settings,
         train_recipe(recipe, blobs, settings, tmp_path / "limited")
     with pytest.raises(UsageError, match=r"interpolation is 0\.95, allowed: 0 to 0\.9"):
         TrainingSettings(interpolation=0.95)
+
+
+def test_relus_are_replaced_within_a_single_epoch(recipe, blobs, settings, tmp_path, monkeypatch):
+    parts = []
+
+    def noted(module, part):
+        parts.append(part)
+        return set_relu_part(module, part)
+
+    monkeypatch.setattr(trainer, "set_relu_part", noted)
+    settings = dataclasses.replace(settings, epochs=1, batch_size=8, interpolation=0.5)
+    train_recipe(polynomial(recipe), blobs, settings, tmp_path)
+    assert parts[0] == 1.0 and parts[-1] == 0.0
+    assert parts == sorted(parts, reverse=True) and len(set(parts)) > 2
 
 
 def test_an_epoch_with_relus_is_not_chosen(recipe, blobs, settings, tmp_path, monkeypatch):
