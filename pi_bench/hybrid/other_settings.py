@@ -53,9 +53,10 @@ def cheaper_settings(program: Program, options: ProtocolOptions) -> Iterator[Oth
             other = options.with_value(HE_PLAN.name, objective)
             yield OtherSettings(f"{HE_PLAN.flag} {objective}", other, (Purpose.LINEAR,))
     purposes = Purpose.RELU, Purpose.TRUNCATION, Purpose.OTHER
-    for name in CONSTRUCTIONS:
+    for name, construction in CONSTRUCTIONS.items():
         if name != ot_construction(options).name:
-            yield OtherSettings(f"{OT.flag} {name}", options.with_value(OT.name, name), purposes)
+            other, experimental = options.with_value(OT.name, name), bool(construction.experimental)
+            yield OtherSettings(f"{OT.flag} {name}", other, purposes, experimental)
     needed = sum(transformed_bytes(job.plan) for job in WorkPlan(program, options).products)
     if needed > options.weight_cache_bytes:
         megabytes = -(-needed // 10**6)

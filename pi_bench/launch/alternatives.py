@@ -38,6 +38,7 @@ class Alternative:
         change: a flag with its value, or a change of the network, in words.
         truncation_count: number of truncations of the network that would run.
         helps: purposes whose cost the protocol expects the setting to reduce.
+        experimental: whether results with the setting carry a caveat.
 
     >>> from pi_bench.prediction.simulated_run import PredictedPhase
     >>> nothing = PredictedPhase(0.0, 0, {})
@@ -51,6 +52,7 @@ class Alternative:
     run: PredictedRun
     truncation_count: int
     helps: tuple[Purpose, ...] = ()
+    experimental: bool = False
 
     @property
     def flag(self) -> str:
@@ -113,5 +115,6 @@ def alternatives(
             continue
         run = predict_run(info.script(program, offered.options), setting)
         kind = AlternativeKind.PROTOCOL_OPTION
-        found.append(Alternative(kind, offered.change, run, program.truncation_count, offered.helps))
+        count, change = program.truncation_count, offered.change
+        found.append(Alternative(kind, change, run, count, offered.helps, offered.experimental))
     return found

@@ -35,6 +35,7 @@ class OtherSettings:
     Attributes:
         change: the flag that a user would give.
         helps: lists the purposes whose cost it may reduce, so that an explanation names it there.
+        experimental: whether results with these settings carry a caveat, which an explanation then says.
 
     >>> OtherSettings("--mode windowed", ProtocolOptions("windowed"), (Purpose.RELU,)).change
     '--mode windowed'
@@ -43,6 +44,7 @@ class OtherSettings:
     change: str
     options: ProtocolOptions
     helps: tuple[Purpose, ...]
+    experimental: bool = False
 
 
 def no_alternatives(program: Program, options: ProtocolOptions) -> Iterable[OtherSettings]:

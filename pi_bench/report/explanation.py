@@ -55,6 +55,7 @@ def explain(
             comm_round_count=other.run.online.depth / 2,
             truncation_count=other.truncation_count,
             helps=[purpose.value for purpose in other.helps],
+            experimental=other.experimental,
         )
         for other in others
     ]
@@ -227,7 +228,7 @@ class _Writer:
                 by_flag.setdefault(row.flag, []).append(row)
         best = [min(rows, key=lambda row: _phase_s(row, phase)) for rows in by_flag.values()]
         return [
-            f"`{row.change}` would leave {_left(row, phase)}"
+            f"`{row.change}`{' (experimental)' if row.experimental else ''} would leave {_left(row, phase)}"
             for row in best
             if _phase_s(row, phase) <= _WORTH_NAMING_FRACTION * self._phases[phase].time_s
         ]

@@ -118,6 +118,7 @@ class AlternativeRun(DocumentPart, frozen=True, kw_only=True):
     comm_round_count: NonNegative
     truncation_count: Count
     helps: Annotated[list[str], Meta(description="purposes whose cost this setting is expected to reduce")]
+    experimental: Annotated[bool, Meta(description="results with this setting carry a caveat")] = False
 
 
 class ReluFraction(DocumentPart, frozen=True, kw_only=True):

@@ -189,10 +189,17 @@ def test_a_protocol_says_what_it_makes_offline_and_what_helps(tiny_graph: Graph)
         Alternative(AlternativeKind.HALF_RELUS, "half", faster, 0),
         Alternative(AlternativeKind.PROTOCOL_OPTION, "--short-keys", faster, 0, helps=(Purpose.RELU,)),
         Alternative(AlternativeKind.PROTOCOL_OPTION, "--other", faster, 0, helps=(Purpose.LINEAR,)),
+        Alternative(AlternativeKind.PROTOCOL_OPTION, "--new", faster, 0, (Purpose.RELU,), experimental=True),
     ]
     fields = explain(model.program, script, run, RunCosts.of(script, setting), others)
     line = next(line for line in fields.offline.lines if "ReLUs cost" in line)
     assert line.startswith("keys of the ") and "`--short-keys` would leave" in line and "--other" not in line
+    assert "`--new` (experimental) would leave" in line
+
+
+def test_a_protocol_says_which_settings_are_experimental(tiny_graph: Graph) -> None:
+    explanation = explained(model_of(tiny_graph), Setting(costs()))
+    assert {row.change for row in explanation.alternatives if row.experimental} == {"--ot ferret"}
 
 
 def test_relu_in_place_of_relu6_saves_its_second_relus(tiny_graph: Graph) -> None:
