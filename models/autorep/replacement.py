@@ -12,7 +12,6 @@ budget-B/        the network (`linearization.budget_files`)
 from __future__ import annotations
 
 import dataclasses
-import time
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -37,6 +36,7 @@ from ..training.batches import Batches
 from ..training.device_layout import move_to_device
 from ..training.divergence import DivergenceWatch
 from ..training.epoch import evaluate, train_epoch
+from ..training.epoch_time import EpochTime
 from ..training.logs import EpochLog
 from ..training.penalties import penalties
 from ..training.polynomial_training import start_polynomials
@@ -185,7 +185,7 @@ class _Replacement:
 
     def train_epoch(self, teacher: nn.Module, progress: Progress) -> None:
         """Trains one epoch and writes the checkpoint."""
-        begun, epoch, settings = time.monotonic(), len(self.rows), self._settings
+        begun, epoch, settings = EpochTime(), len(self.rows), self._settings
         left = int(self.rows[-1]["relu_count"]) if self.rows else kept_relu_count(self._module)
         progress(
             f"replacing ReLUs, epoch {epoch + 1}: {left:,}, down to {self._budget:,}", epoch, settings.epochs
@@ -220,7 +220,7 @@ class _Replacement:
         if len(self._batches.validation):
             validation_loss, accuracy = evaluate(self._module, self._batches, self._batches.validation)
             row |= {"validation_loss": validation_loss, "validation_accuracy_pct": accuracy}
-        self.rows.append({**row, "seconds": round(time.monotonic() - begun, 3)})
+        self.rows.append(row | begun.spent())
         save_tensors(
             self._path,
             {

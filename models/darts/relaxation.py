@@ -11,7 +11,6 @@ log.csv          one line per epoch: learning rate, losses on both halves, mean 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -31,6 +30,7 @@ from ..training.batches import Batches, without_validation
 from ..training.device_layout import move_to_device
 from ..training.divergence import DivergenceWatch
 from ..training.epoch import mixed_precision
+from ..training.epoch_time import EpochTime
 from ..training.logs import EpochLog
 from ..training.seeds import seed_of
 from ..training.train_recipe import make_folder, repeatable, require_data
@@ -152,7 +152,7 @@ class _Relaxation:
 
     def _epoch(self, epoch: int) -> dict[str, float]:
         """Trains for one epoch, and returns its row of the log."""
-        begun, settings = time.monotonic(), self._settings
+        begun, settings = EpochTime(), self._settings
         self._network.train()
         for group in self._training.param_groups:
             group["lr"] = settings.learning_rate_at(epoch)
@@ -172,7 +172,7 @@ class _Relaxation:
             "choice_loss": choice_loss,
             "heaviest_operator": float(heaviest.mean()),
             "cost": float(self._cost().detach()),
-            "seconds": round(time.monotonic() - begun, 3),
+            **begun.spent(),
         }
 
     def _pairs(self, epoch: int) -> Iterator[tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]]:

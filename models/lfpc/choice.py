@@ -12,7 +12,6 @@ log.csv          one line per 20 steps: temperature, mean loss, mean probability
 from __future__ import annotations
 
 import math
-import time
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from ..recipe import Recipe
 from ..recipe_writing import format_recipe
 from ..training.batches import Batches
 from ..training.epoch import mixed_precision
+from ..training.epoch_time import EpochTime
 from ..training.logs import EpochLog
 from ..training.train_recipe import Teacher, digest_of, load_teacher, make_folder, repeatable, require_data
 from ..training.training_files import CHECKPOINT_FORMAT, check_same, load_checkpoint, save_tensors
@@ -132,7 +132,7 @@ def _trained(
             first = int(rows[-1]["step"]) if rows else 0
             last = min(first + _STEPS_PER_ROW, settings.step_count)
             progress("sampling criteria", first, settings.step_count)
-            begun, losses = time.monotonic(), []
+            begun, losses = EpochTime(), []
             for step in range(first, last):
                 loss = _loss(module, masks, choices, logits, batches, settings, step)
                 optimizer.zero_grad(set_to_none=True)
@@ -147,7 +147,7 @@ def _trained(
             }
             if not math.isfinite(row["loss"]):
                 raise DivergedError(f"the choice of criteria diverged by step {last}: its loss is no number")
-            rows.append({**row, "seconds": round(time.monotonic() - begun, 3)})
+            rows.append(row | begun.spent())
             content = {"logits": logits.detach().cpu(), "optimizer": optimizer.state_dict(), "rows": rows}
             save_tensors(path, {"format": CHECKPOINT_FORMAT, "identity": identity, **content})
             log.add(rows)

@@ -12,7 +12,6 @@ budget-B/        the network at each budget (`budget_files`)
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +33,7 @@ from ..training.batches import Batches, DeviceSplit
 from ..training.device_layout import move_to_device
 from ..training.divergence import DivergenceWatch
 from ..training.epoch import evaluate, train_epoch
+from ..training.epoch_time import EpochTime
 from ..training.logs import EpochLog
 from ..training.train_recipe import Teacher, digest_of, load_teacher, make_folder, repeatable, require_data
 from ..training.trainer import copied_state, make_optimizer
@@ -159,7 +159,7 @@ class _Descent:
 
         Without this, the first block would be chosen by a network that answers hardly better than chance.
         """
-        begun = time.monotonic()
+        begun = EpochTime()
         progress(f"descending: training the start, {self.left:,} ReLUs", 0, 1)
         accuracy = self._accuracy()
         row = {"relu_count": self.left, "tries": 0, "accuracy_before_pct": accuracy}
@@ -167,16 +167,16 @@ class _Descent:
 
     def step(self, budget: int, teacher: nn.Module, progress: Progress, start_count: int) -> None:
         """Removes one block of ReLUs, trains, and writes the checkpoint. Does not go below `budget`."""
-        begun, left = time.monotonic(), self.left
+        begun, left = EpochTime(), self.left
         progress(f"descending: {left:,} ReLUs, down to {budget:,}", start_count - left, start_count - budget)
         size = self._settings.removed(left, budget)
         self._train({"relu_count": left - size, **self._remove(size)}, teacher, begun)
 
-    def _train(self, row: Mapping[str, float], teacher: nn.Module, begun: float) -> None:
+    def _train(self, row: Mapping[str, float], teacher: nn.Module, begun: EpochTime) -> None:
         """Trains, and writes the checkpoint and the line of a step that began at `begun`."""
         loss = self._trained_loss(teacher)
         step = {"step": len(self.rows), **row, "train_loss": loss}
-        self.rows.append({**step, "seconds": round(time.monotonic() - begun, 3)})
+        self.rows.append(step | begun.spent())
         content = {
             "identity": dict(self._identity),
             "module": copied_state(self._module),

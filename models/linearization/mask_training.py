@@ -6,7 +6,6 @@ serves several budgets. Each gets the weights and masks with which a linearizati
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -24,6 +23,7 @@ from ..training.batches import Batches
 from ..training.device_layout import move_to_device
 from ..training.divergence import DivergenceWatch
 from ..training.epoch import evaluate, train_epoch
+from ..training.epoch_time import EpochTime
 from ..training.logs import EpochLog
 from ..training.trainer import copied_state, make_optimizer
 from ..training.training_files import CHECKPOINT_FORMAT, check_same, load_checkpoint, save_tensors
@@ -159,7 +159,7 @@ class _Run:
         on_result: Callable[[BudgetResult], None],
     ) -> None:
         """Trains one epoch, gives the budgets that it reached to `on_result`, and writes the checkpoint."""
-        begun, before, left = time.monotonic(), copied_state(self._module), self.left
+        begun, before, left = EpochTime(), copied_state(self._module), self.left
         count = self._next_row(teacher, report, begun)
         after = copied_state(self._module)
         epoch = len(self.rows)
@@ -174,7 +174,7 @@ class _Run:
         self._save(after)
         self.log.add(self.rows)
 
-    def _next_row(self, teacher: nn.Module, report: Callable[[int, int], None], begun: float) -> int:
+    def _next_row(self, teacher: nn.Module, report: Callable[[int, int], None], begun: EpochTime) -> int:
         """Trains one epoch, adds its row to the log, and returns the number of ReLUs that it left."""
         batches, coefficient = self._batches, self._schedule.coefficient
         loss = train_epoch(
@@ -193,7 +193,7 @@ class _Run:
         if len(batches.validation):
             validation_loss, accuracy = evaluate(self._module, batches, batches.validation)
             row |= {"validation_loss": validation_loss, "validation_accuracy_pct": accuracy}
-        self.rows.append({**row, "seconds": round(time.monotonic() - begun, 3)})
+        self.rows.append(row | begun.spent())
         self._schedule = self._schedule.after(count)
         return count
 

@@ -12,7 +12,6 @@ start.pt         the weights alone (a state_dict)
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from ..training.batches import Batches
 from ..training.device_layout import move_to_device
 from ..training.divergence import DivergenceWatch
 from ..training.epoch import evaluate, train_epoch
+from ..training.epoch_time import EpochTime
 from ..training.logs import EpochLog
 from ..training.penalties import penalties
 from ..training.polynomial_training import set_relu_part, start_polynomials
@@ -121,7 +121,7 @@ def train_member(
         watch = DivergenceWatch(batches.class_count, settings.advice("--finetune-learning-rate"), bad_looks)
         with penalties(module, full, settings) as penalty:
             for epoch in range(epochs[0] + len(rows), epochs[1]):
-                begun = time.monotonic()
+                begun = EpochTime()
                 progress(f"epoch {epoch + 1}", len(rows), epochs[1] - epochs[0])
                 loss = train_epoch(
                     module,
@@ -137,7 +137,7 @@ def train_member(
                 )
                 relu_part = set_relu_part(module, settings.relu_part_at(epoch + 1))
                 row = {"epoch": epoch + 1, "relu_part": relu_part, "train_loss": loss}
-                rows.append({**row, "seconds": round(time.monotonic() - begun, 3)})
+                rows.append(row | begun.spent())
                 _save(folder / "checkpoint.pt", identity, module, optimizer, rows, watch.bad_looks)
                 log.add(rows)
         log.close()

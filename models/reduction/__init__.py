@@ -25,6 +25,7 @@ Engines, which run jobs:
 
 Parts of several searches:
     search_folder, trainings, teacher    the folder, settings and trainings, the network to distill from
+    search_time                          the time of all epochs, from the logs
     masked_budgets, time_budgets         budgets of searches by masks; budgets of predicted time
     objective, predicted_candidates      ReLUs or predicted time, and the predicted times of networks
     untrained                            graphs of networks that are not trained

@@ -13,7 +13,6 @@ relaxed.pt       the trained network with its relaxed layers (a state_dict)
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from ..training.batches import Batches
 from ..training.device_layout import move_to_device
 from ..training.divergence import DivergenceWatch
 from ..training.epoch import train_epoch
+from ..training.epoch_time import EpochTime
 from ..training.logs import EpochLog
 from ..training.polynomial_training import range_penalty
 from ..training.train_recipe import Teacher, digest_of, load_teacher, make_folder, repeatable, require_data
@@ -133,7 +133,7 @@ def _trained(
     log = EpochLog(folder, rows)
     with range_penalty(module, settings.training) as ranges:
         while len(rows) < settings.epochs:
-            begun, epoch = time.monotonic(), len(rows)
+            begun, epoch = EpochTime(), len(rows)
             progress(f"choosing kinds of channels, epoch {epoch + 1}", epoch, settings.epochs)
             loss = train_epoch(
                 module,
@@ -156,7 +156,7 @@ def _trained(
                     "cost": float(expected_cost(parts, costs).detach()),
                     "heaviest_kind": float(heaviest.mean()),
                     "train_loss": loss,
-                    "seconds": round(time.monotonic() - begun, 3),
+                    **begun.spent(),
                 }
             )
             content = {

@@ -11,7 +11,6 @@ budget-B/        the network (`linearization.budget_files`), with the layers' bu
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,6 +33,7 @@ from ..training.batches import Batches, DeviceSplit
 from ..training.device_layout import move_to_device
 from ..training.divergence import DivergenceWatch
 from ..training.epoch import train_epoch
+from ..training.epoch_time import EpochTime
 from ..training.logs import EpochLog
 from ..training.train_recipe import Teacher, digest_of, load_teacher, make_folder, repeatable, require_data
 from ..training.trainer import copied_state, make_optimizer
@@ -157,7 +157,7 @@ def _train_until_settled(
         rows, watch.bad_looks = saved["rows"], saved.get("bad_looks", 0)
     log = EpochLog(folder, rows)
     while len(rows) < settings.epoch_limit and not (rows and rows[-1]["changed"] <= settings.settled):
-        begun, epoch = time.monotonic(), len(rows)
+        begun, epoch = EpochTime(), len(rows)
         progress(f"choosing masks, epoch {epoch + 1}", epoch, settings.epoch_limit)
         loss = train_epoch(
             module,
@@ -174,8 +174,7 @@ def _train_until_settled(
         set_masks(module, masks)
         moved = sum(int((masks[site] != (before[site][0] > 0.5)).sum()) for site in masks)
         changed = moved / sum(mask.size for mask in masks.values())
-        seconds = round(time.monotonic() - begun, 3)
-        rows.append({"epoch": epoch + 1, "changed": changed, "train_loss": loss, "seconds": seconds})
+        rows.append({"epoch": epoch + 1, "changed": changed, "train_loss": loss, **begun.spent()})
         content = {
             "module": copied_state(module),
             "optimizer": optimizer.state_dict(),

@@ -9,7 +9,7 @@ The loop:
 
 Settings and files:
     settings, train_recipe               the numbers; a training from a recipe to its folder
-    training_files, logs                 checkpoints, and one line per epoch
+    training_files, logs, epoch_time     checkpoints, and one line per epoch, with its time
 
 Parts of the loss:
     distillation, map_matching           teaching by a full network, by its outputs and its maps

@@ -69,7 +69,7 @@ class EpochLog:
 
 
 def write_rows(path: Path, rows: Rows) -> None:
-    """Writes `rows` as CSV under a header of the first row's keys.
+    """Writes `rows` as CSV under a header of all keys. A cell whose row lacks the key is empty.
 
     Raises:
         OutputError: The file cannot be written.
@@ -81,7 +81,9 @@ def write_rows(path: Path, rows: Rows) -> None:
     'epoch\\n1\\n2\\n'
     """
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    # The first rows of a training that an earlier version began may lack a key.
+    keys = dict.fromkeys(key for row in rows for key in row)
+    writer = csv.DictWriter(text, list(keys), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_whole(path, text.getvalue().encode())

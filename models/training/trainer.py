@@ -7,7 +7,6 @@ ends with the same bits as a run that was not killed.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from .batches import Batches
 from .device_layout import move_to_device
 from .divergence import DivergenceWatch
 from .epoch import evaluate, train_epoch
+from .epoch_time import EpochTime
 from .logs import EpochLog
 from .penalties import penalties
 from .polynomial_training import set_relu_part
@@ -99,7 +99,7 @@ def train(
 
     with penalties(module, teacher, settings) as penalty:
         for epoch in range(len(rows), settings.epochs):
-            begun = time.monotonic()
+            begun = EpochTime()
             rate = settings.learning_rate_at(epoch)
             for group in optimizer.param_groups:
                 group["lr"] = rate
@@ -124,7 +124,7 @@ def train(
                 rank = (accuracy, -validation_loss)
             if not relu_part and rank > tuple(best["rank"]):  # else it is not the network of the recipe
                 best = {"epoch": epoch + 1, "rank": rank, "state": copied_state(module)}
-            rows.append({**row, "seconds": round(time.monotonic() - begun, 3)})
+            rows.append(row | begun.spent())
             _save(path, identity, module, optimizer, best, rows, watch.bad_looks)
             log.add(rows)
 

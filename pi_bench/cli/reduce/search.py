@@ -51,6 +51,9 @@ def conduct(
         objective=parsed.objective,
     )
     print_text(said)
+    print_text(
+        str(importlib.import_module("pi_bench.models.reduction.search_time").search_time(parsed.output))
+    )
     return failures.report()
 
 

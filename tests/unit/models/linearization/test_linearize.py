@@ -32,7 +32,7 @@ class Killed(BaseException):
 
 def rows_of(folder):
     rows = list(csv.DictReader((folder / "log.csv").read_text().splitlines()))
-    return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+    return [{key: value for key, value in row.items() if "seconds" not in key} for row in rows]
 
 
 def files_of(folder):

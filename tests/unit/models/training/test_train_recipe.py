@@ -47,7 +47,7 @@ def log_of(folder):
     """Without the seconds, which are never the same."""
     with open(folder / "log.csv", newline="") as file:
         return [
-            {key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)
+            {key: value for key, value in row.items() if "seconds" not in key} for row in csv.DictReader(file)
         ]
 
 
