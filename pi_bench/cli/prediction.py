@@ -31,7 +31,7 @@ def add_costs(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
         "--costs",
         metavar="FILE",
         help=f"file of costs to predict with, from an earlier measurement (default: ${COSTS_VARIABLE}, or "
-        "the costs of this machine, which are measured in a few seconds when they are first needed and "
+        "the costs of this machine, which are measured in about half a minute when they are first needed and "
         "kept in the user's cache)",
     )
     given.add_argument(

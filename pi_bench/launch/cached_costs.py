@@ -1,4 +1,4 @@
-"""Measures the costs of this machine in a few seconds and keeps them in the cache of the user.
+"""Measures the costs of this machine in about half a minute and keeps them in the cache of the user.
 
 Primitives are timed in this process (`pi_bench.metrics.primitive_costs`). Other costs show only between two
 parties (`pi_bench.launch.two_party_costs`).
@@ -44,7 +44,7 @@ def machine_costs(info: ProtocolInfo, threads: int, progress: Progress, *, again
     from pi_bench.progress import silent
     from pi_bench.protocol import ProtocolInfo
 
-    def measured_costs(info: ProtocolInfo) -> Costs:  # takes a few seconds
+    def measured_costs(info: ProtocolInfo) -> Costs:  # takes about half a minute
         return machine_costs(info, 1, silent)
     ```
     """
@@ -116,7 +116,7 @@ def needed_units(info: ProtocolInfo, threads: int) -> tuple[str, ...]:
 
 
 def measure_costs(info: ProtocolInfo, threads: int, machine: Mapping[str, str], progress: Progress) -> Costs:
-    """Measures the costs of this machine, which takes a few seconds.
+    """Measures the costs of this machine, which takes about half a minute.
 
     Raises:
         PiBenchError: the two parties cannot run on this machine, or a primitive has a unit that none of its
@@ -128,7 +128,7 @@ def measure_costs(info: ProtocolInfo, threads: int, machine: Mapping[str, str], 
     from pi_bench.progress import silent
     from pi_bench.protocol import ProtocolInfo
 
-    def measured_costs(info: ProtocolInfo) -> Costs:  # takes a few seconds
+    def measured_costs(info: ProtocolInfo) -> Costs:  # takes about half a minute
         return measure_costs(info, 1, describe_build(info), silent)
     ```
     """

@@ -68,7 +68,7 @@ def add_two_party_costs(info: ProtocolInfo, primitives: Costs) -> Costs:
     from pi_bench.launch.two_party_costs import add_two_party_costs
     from pi_bench.protocol import ProtocolInfo
 
-    def message_costs(info: ProtocolInfo) -> Costs:  # takes a few seconds
+    def message_costs(info: ProtocolInfo) -> Costs:  # takes ten seconds
         return add_two_party_costs(info, Costs(dict.fromkeys(LINK_UNITS, 0.0), 1, {}))
     ```
     """
