@@ -3,8 +3,11 @@
 Each ReLU layer becomes a weighted sum of all kinds in each channel. One Adam trains the weights of the
 network and of the kinds together, by cross-entropy, distillation from the network with all its ReLUs, and a
 penalty on the distance of the expected cost from a wanted one, which falls to the budget. The temperature of
-the softmax falls from batch to batch, so that the weights of a channel approach one kind even in a single
-epoch: kinds that are chosen among equal weights are those of another network than the one that was trained.
+the softmax falls from batch to batch, so that the weights of a channel approach one kind.
+
+After two thirds of the epochs the kinds are rounded to the budget, and in the rest each channel's output
+moves from the weighted sum to its kind. A channel that gets another kind than the heaviest one would have a
+polynomial that nothing has trained: cubics and quadratics of such channels made values of 1e6 and NaN.
 
 checkpoint.pt    the state after the last epoch, to resume from
 log.csv          one line per epoch: temperature, cost, mean weight of the heaviest kind, loss
@@ -17,8 +20,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from pi_bench.progress import Progress, silent
 
@@ -38,7 +43,10 @@ from ..training.trainer import copied_state
 from ..training.training_files import CHECKPOINT_FORMAT, check_same, load_checkpoint, save_tensors
 from .relaxed import expected_cost, relaxed_activations
 from .relaxed_network import RELAXED_FILE, relaxed_network
+from .rounding import rounded_kinds
 from .settings import RelaxationSettings
+
+_PREFERENCE = 100.0  # beyond the logits that a training reaches
 
 
 def relax_channels(
@@ -169,6 +177,7 @@ def _trained(
             log.add(rows)
     log.close()
     schedule.move(settings.epochs)
+    schedule.prefer_chosen()
     return rows[-1]["cost"]
 
 
@@ -183,7 +192,7 @@ def _optimizer(module: nn.Module, settings: RelaxationSettings) -> torch.optim.O
 
 
 class _Schedule:
-    """The temperature and the wanted cost, which move from batch to batch, and the penalty that they make.
+    """All that moves from batch to batch: temperature, wanted cost, and the part of the chosen kinds.
 
     Args:
         module: the relaxed network at the start of the training, whose expected cost is the first one wanted.
@@ -200,24 +209,63 @@ class _Schedule:
         budget: float,
     ) -> None:
         self._parts, self._settings = relaxed_activations(module), settings
-        self._costs, self._budget, self._first_cost = costs, budget, 0.0
+        self._costs, self._budget = costs, budget
         full_cost = sum(costs[path][0] * part.logits.shape[1] for path, part in self._parts.items())
         self._weight = settings.cost_weight / full_cost
-        self.move(0)
-        self._first_cost = float(self._expected_cost().detach())
-        self.move(0)
+        self._set_temperature(settings.temperature_at(0))
+        self._first_cost = self._wanted = float(self._expected_cost().detach())
 
     def move(self, done: float) -> None:
-        """Moves on to the point of the training after a number of epochs."""
-        self.temperature = self._settings.temperature_at(done)
+        """Moves on to the point of the training after a number of epochs, and chooses the kinds in time."""
+        self._set_temperature(self._settings.temperature_at(done))
         self._wanted = self._settings.wanted_cost_at(done, self._first_cost, self._budget)
-        for part in self._parts.values():
-            part.temperature = self.temperature
+        settled = self._settings.settled_at(done)
+        if settled >= 0:
+            self._choose()
+            for part in self._parts.values():
+                part.settled = min(1.0, settled)
 
     def penalty(self, ranges: Callable[[], Tensor] | None) -> Tensor:
-        """Returns the penalty of a batch: on a cost other than the wanted one, and on large inputs."""
-        total = self._weight * (self._expected_cost() - self._wanted).abs()
-        return total if ranges is None else total + ranges()
+        """Returns the penalty of a batch: on large inputs and, during the choice, on an unwanted cost."""
+        total = torch.zeros(()) if ranges is None else ranges()
+        if self._chosen:
+            return total
+        return total + self._weight * (self._expected_cost() - self._wanted).abs()
+
+    def prefer_chosen(self) -> None:
+        """Makes the logit of each channel's kind the largest by far, so that the rounding takes this kind."""
+        for part in self._parts.values():
+            assert part.chosen is not None
+            only = functional.one_hot(part.chosen, len(KINDS)).T.reshape(part.logits.shape)
+            part.logits.data += _PREFERENCE * only.to(part.logits)
+
+    def _choose(self) -> None:
+        """Rounds the kinds, if they are not chosen yet, and leaves the logits as they are from then on."""
+        if self._chosen:
+            return
+        logits = {
+            path: part.logits.detach().flatten(start_dim=1).cpu().numpy()
+            for path, part in self._parts.items()
+        }
+        kinds = rounded_kinds(logits, self._costs, self._settings.least_fraction, self._within)
+        for path, part in self._parts.items():
+            found = logits[path].argmax(axis=0) if kinds is None else kinds[path]
+            part.chosen = torch.from_numpy(found).to(part.logits.device)
+            part.logits.requires_grad_(False)
+            part.logits.grad = None
+
+    @property
+    def _chosen(self) -> bool:
+        return all(part.chosen is not None for part in self._parts.values())
+
+    def _within(self, kinds: Mapping[str, np.ndarray]) -> bool:
+        total = sum(float(np.asarray(self._costs[path])[of_layer].sum()) for path, of_layer in kinds.items())
+        return total <= self._budget
+
+    def _set_temperature(self, temperature: float) -> None:
+        self.temperature = temperature
+        for part in self._parts.values():
+            part.temperature = temperature
 
     def _expected_cost(self) -> Tensor:
         return expected_cost(self._parts, self._costs)

@@ -29,6 +29,8 @@ class RelaxedActivation(nn.Module):
         cubic: the cubics.
         quadratic: the quadratics.
         temperature: the temperature of the softmax. It is no weight.
+        chosen: the place in `KINDS` of the kind that each channel gets, (channels,), or None.
+        settled: the part of that kind, from 0 to 1, in place of the weights. It is no weight either.
 
     >>> layer = RelaxedActivation((1, 1, 1))
     >>> layer.logits.data[:] = torch.tensor([0.0, 0.0, 0.0, 100.0]).reshape(4, 1, 1, 1)
@@ -44,10 +46,16 @@ class RelaxedActivation(nn.Module):
         self.cubic = PolynomialActivation(shape, degree=3)
         self.quadratic = PolynomialActivation(shape)
         self.temperature = 1.0
+        self.chosen: Tensor | None = None
+        self.settled = 0.0
 
     def weights(self) -> Tensor:
         """Returns the weights of the kinds, (kinds, channels, 1, 1)."""
-        return (self.logits / self.temperature).softmax(dim=0)
+        free = (self.logits / self.temperature).softmax(dim=0)
+        if self.chosen is None:
+            return free
+        only = functional.one_hot(self.chosen.to(free.device), len(KINDS)).T.reshape(free.shape)
+        return torch.lerp(free, only.to(free.dtype), self.settled)
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns the output for values (batch, *shape)."""

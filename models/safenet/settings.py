@@ -7,6 +7,9 @@ from typing import ClassVar
 
 from ..job_settings import TrainedJobSettings, setting
 
+_CHOOSING = 2 / 3
+"""The part of the epochs in which kinds are chosen. In the others, each channel settles on its kind."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelaxationSettings(TrainedJobSettings):
@@ -18,16 +21,16 @@ class RelaxationSettings(TrainedJobSettings):
         choice_rate: the learning rate of the choice; `learning_rate` is that of the network.
         cost_weight: the weight of the distance of the expected cost from the wanted one. The distance is a
             fraction of the cost of the full network.
-        temperatures: the temperature of the softmax at the start and at the end, between which it falls
-            linearly from batch to batch.
+        temperatures: the temperature of the softmax at the start and at the end of the choice, between which
+            it falls linearly from batch to batch.
         least_fraction: a kind that fewer channels of a layer have is left out of that layer.
 
     Raises:
         UsageError: A value is outside its range. The message names both.
 
     >>> settings = RelaxationSettings(epochs=3)
-    >>> [round(settings.temperature_at(done), 2) for done in (0, 1.5, 3)]
-    [1.0, 0.55, 0.1]
+    >>> [round(settings.temperature_at(done), 2) for done in (0, 1, 2, 3)]
+    [1.0, 0.55, 0.1, 0.1]
     """
 
     job: ClassVar[str] = "relaxation"
@@ -69,17 +72,27 @@ class RelaxationSettings(TrainedJobSettings):
     def wanted_cost_at(self, done: float, first: float, budget: float) -> float:
         """Returns the cost that is wanted after a number of epochs.
 
-        It falls linearly from `first`, the expected cost at the start, to `budget`, in two thirds of the
-        epochs. A sudden penalty would remove ReLUs everywhere before the training can tell which ones matter.
-        A wanted cost above the expected one would make all channels ReLUs for good.
+        It falls linearly from `first`, the expected cost at the start, to `budget`, in half of the epochs. A
+        sudden penalty would remove ReLUs everywhere before the training can tell which ones matter. A wanted
+        cost above the expected one would make all channels ReLUs for good.
 
         >>> settings = RelaxationSettings(epochs=6)
-        >>> [settings.wanted_cost_at(done, 500.0, 100.0) for done in (0, 1, 2.5, 4, 6)]
-        [500.0, 400.0, 250.0, 100.0, 100.0]
+        >>> [settings.wanted_cost_at(done, 400.0, 100.0) for done in (0, 1, 2, 3, 6)]
+        [400.0, 300.0, 200.0, 100.0, 100.0]
         """
-        return max(budget, first + (budget - first) * done / (self.epochs * 2 / 3))
+        return max(budget, first + (budget - first) * done / (self.epochs / 2))
 
     def temperature_at(self, done: float) -> float:
-        """Returns the temperature after a number of epochs."""
+        """Returns the temperature after a number of epochs. It falls while kinds are chosen."""
         first, last = self.temperatures
-        return first + (last - first) * done / self.epochs
+        return first + (last - first) * min(1.0, done / (self.epochs * _CHOOSING))
+
+    def settled_at(self, done: float) -> float:
+        """Returns the part of the chosen kinds after a number of epochs; below 0 until they are chosen.
+
+        >>> settings = RelaxationSettings(epochs=3)
+        >>> [round(settings.settled_at(done), 2) for done in (1.5, 2, 2.5, 3)]
+        [-0.5, 0.0, 0.5, 1.0]
+        """
+        begin = self.epochs * _CHOOSING
+        return (done - begin) / (self.epochs - begin)

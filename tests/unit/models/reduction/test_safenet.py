@@ -27,7 +27,7 @@ from pi_bench.models.reduction.time_budgets import TimeBudget
 from pi_bench.models.reduction.training_job import teacher_of
 from pi_bench.models.safenet.mixed_network import mixed_network, mixed_recipe
 from pi_bench.models.safenet.relaxation import relax_channels
-from pi_bench.models.safenet.relaxed import relaxed_activations
+from pi_bench.models.safenet.relaxed import place_relaxed, relaxed_activations
 from pi_bench.models.safenet.relaxed_network import relaxed_network, relaxed_state
 from pi_bench.models.safenet.rounding import kinds_at, rounded_kinds
 from pi_bench.models.safenet.settings import RelaxationSettings
@@ -95,16 +95,32 @@ def test_budgets_are_met_from_the_relaxed_weights(searched, base):
     assert {row["relu"] for row in table if row["budget"] == "300"} != {"0"}
 
 
-def test_a_choice_of_one_epoch_is_sharp_at_its_end(searched, base, tmp_path):
-    """At the first temperature, ReLUs that nothing has moved yet would weigh 0.71."""
+@pytest.mark.parametrize("budget", [128, 300])
+def test_a_choice_of_one_epoch_ends_with_the_network_of_its_rounding(searched, base, tmp_path, budget):
+    """At the first temperature, ReLUs that nothing has moved yet would weigh 0.71 to the end.
+
+    A rounding that changed kinds afterwards would make a network that nothing has trained.
+    """
     data, teacher = load_data("digits", base.input_shape, data_dir=tmp_path), searched[0] / "teacher"
-    costs = ChannelCosts(PlanCosts(base, None)).of_kinds
-    settings = RelaxationSettings(epochs=1)
-    relax_channels(base, data, settings, costs, 128.0, tmp_path / "one", teacher=teacher_of(str(teacher)))
-    with open(tmp_path / "one" / "log.csv", newline="") as file:
-        (row,) = csv.DictReader(file)
-    assert float(row["temperature"]) == pytest.approx(0.1)
-    assert float(row["heaviest_kind"]) > 0.95
+    costs, place = ChannelCosts(PlanCosts(base, None)), tmp_path / "one"
+    settings = RelaxationSettings(epochs=1, batch_size=32, least_fraction=0.3)
+    result = relax_channels(
+        base, data, settings, costs.of_kinds, float(budget), place, teacher=teacher_of(str(teacher))
+    )
+    (row,) = rows(place / "log.csv")
+    assert float(row["temperature"]) == pytest.approx(0.1) and float(row["heaviest_kind"]) == 1.0
+    state = relaxed_state(base, place)
+    logits = {path: state[f"{path}.logits"].flatten(start_dim=1).numpy() for path in costs.of_kinds}
+    kinds = costs.rounded(budget, logits, settings.least_fraction)
+    recipe = mixed_recipe(base, kinds)
+    assert recipe.relu_count == result["cost"] <= budget
+    relaxed = build(base)
+    place_relaxed(relaxed, base.relu_shapes())
+    relaxed.load_state_dict(state)
+    images = torch.randn(8, *base.input_shape, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        rounded = mixed_network(recipe, kinds, state).eval()(images)
+        torch.testing.assert_close(rounded, relaxed.eval()(images), rtol=1e-4, atol=1e-4)
 
 
 def test_a_relaxation_goes_to_its_budget(searched, base, tmp_path):
