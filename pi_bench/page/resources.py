@@ -76,24 +76,32 @@ def _network_texts(run: LabeledRun) -> tuple[str, ...]:
 
 
 def _protocols(runs: Sequence[LabeledRun]) -> PageTable:
-    rows = dict.fromkeys(_protocol_texts(run.result) for run in runs)
-    return PageTable("Protocols", ("protocol", "mode", "secure", "options", "about it"), tuple(rows))
+    rows = dict.fromkeys(_protocol_settings(run.result) for run in runs)
+    abouts = {name: _about(name) for name in dict.fromkeys(row[0] for row in rows)}
+    return PageTable(
+        "Protocols",
+        ("protocol", "mode", "secure", "options", "about it"),
+        tuple((*row, abouts[row[0]]) for row in rows),
+    )
 
 
-def _protocol_texts(result: Result) -> tuple[str, ...]:
+def _protocol_settings(result: Result) -> tuple[str, ...]:
     options = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(result.options.items()))
-    try:
-        found = find_protocol(result.protocol)
-        about = " ".join(filter(None, (found.meaning, found.caveat)))
-    except PiBenchError:  # the protocol is not installed here
-        about = ""
     return (
         result.protocol,
         result.mode,
         "yes" if result.secure else "no, it protects nothing",
         options or "-",
-        about or "-",
     )
+
+
+def _about(protocol: str) -> str:
+    """Returns what a protocol says about itself; nothing for one that is not installed."""
+    try:
+        found = find_protocol(protocol)
+    except PiBenchError:
+        return "-"
+    return " ".join(filter(None, (found.meaning, found.caveat))) or "-"
 
 
 def _need_figures(result: Result) -> tuple[float, int, int, int, int]:
