@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from pi_bench.metrics.statistics import bootstrap_interval
 from pi_bench.report.documents.comparison import CONFIDENCE, Ratio, Side, Verdict
 
 MIN_ROUNDS = 4
@@ -24,7 +25,6 @@ NARROW = 0.1
 """Width of an interval, as a part of the ratio, at which more rounds are not worth their time."""
 
 _MIN_SAMPLES = 6
-_RESAMPLES = 9999
 _BY_ROUND = "Student's t over the rounds' log ratios of medians, confidence 99 %"
 _BY_RUN = "bootstrap over the runs of one session per side, confidence 99 %"
 
@@ -137,18 +137,7 @@ def _of_rounds(logs: np.ndarray) -> tuple[float, float]:
 
 
 def _of_runs(mine: np.ndarray, other: np.ndarray) -> tuple[float, float]:
-    from scipy.stats import bootstrap
+    def ratio(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        return np.asarray(np.median(left, axis=-1) / np.median(right, axis=-1))
 
-    def ratio(left: np.ndarray, right: np.ndarray, axis: int = -1) -> np.ndarray:
-        return np.asarray(np.median(left, axis=axis) / np.median(right, axis=axis))
-
-    interval = bootstrap(
-        (mine, other),
-        ratio,
-        confidence_level=CONFIDENCE,
-        n_resamples=_RESAMPLES,
-        vectorized=True,
-        method="percentile",
-        rng=np.random.default_rng(0),
-    ).confidence_interval
-    return float(interval.low), float(interval.high)
+    return bootstrap_interval([mine, other], ratio, CONFIDENCE)

@@ -10,6 +10,7 @@ The plan:
     modes, other_settings           modes and options, and other settings that are worth predicting
     ot_construction                 the constructions by which OTs are extended
     ot_plan, ot_choice              the OTs that an inference needs, and the choice of their construction
+    security                        the estimates and parameters that apply to a plan
 
 The offline phase:
     parts                           its parts, by which spans and messages are reported

@@ -63,12 +63,14 @@ def html_page(
     )
     environment.filters["marked"] = _Marked(sections)
     environment.filters["unbroken"] = _unbroken
+    specs = {plot.name: plot.spec for plot in plots_of(sections)}
     scripts = [_inline(javascript()), _inline(_template("page.js"))]
     return environment.get_template("page.html").render(
         title=printable(title),
         sections=sections,
         settings=settings,
-        plots=_packed(json.dumps({plot.name: plot.spec for plot in plots_of(sections)})),
+        plots=_packed(json.dumps(specs)),
+        first_plot=dict(list(specs.items())[:1]),
         style=plot_style(),
         light=LIGHT,
         dark=DARK,

@@ -6,9 +6,13 @@ specifications are converted without a browser.
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from importlib.metadata import version
 from typing import Any
 
+from pi_bench.atomic_file import whole_file
+from pi_bench.cache_folder import cache_folder
 from pi_bench.errors import EnvironmentUnsupportedError
 
 _PNG_PIXELS_PER_INCH = 200
@@ -32,16 +36,30 @@ def require_renderer() -> None:
         ) from None
 
 
-@functools.cache  # making it takes more than a second
+@functools.cache
 def javascript() -> str:
     """Returns the JavaScript that defines ``vegaEmbed``, which draws a specification into an element.
+
+    Making it takes more than a second of computing. So it is kept in the user's cache, in a file per version
+    of vl-convert-python, if that folder can be written.
 
     >>> "vegaEmbed" in javascript()
     True
     """
     import vl_convert
 
-    return str(vl_convert.javascript_bundle(_SNIPPET))
+    folder = cache_folder()
+    kept = None if folder is None else folder / f"vega-{version('vl-convert-python')}.js"
+    if kept is not None:
+        with contextlib.suppress(OSError, UnicodeDecodeError):
+            return kept.read_text(encoding="utf-8")
+    made = str(vl_convert.javascript_bundle(_SNIPPET))
+    if kept is not None:
+        with contextlib.suppress(OSError):
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(kept) as file:
+                file.write(made.encode())
+    return made
 
 
 def converted(spec: dict[str, Any], style: dict[str, Any]) -> dict[str, bytes]:

@@ -6,13 +6,24 @@ from collections.abc import Sequence
 
 from pi_bench.errors import PiBenchError
 from pi_bench.page.parts import PageTable, Section
+from pi_bench.page.run_groups import group_text
 from pi_bench.page.runs import LabeledRun, label_parts
 from pi_bench.registry import find_protocol
 from pi_bench.report.bits import bits_text
 from pi_bench.report.documents.latency import Result
+from pi_bench.report.documents.security import SecurityStatement
 from pi_bench.report.quantities import byte_count, seconds
+from pi_bench.report.security import estimates_text, parameters_text
 
 _TITLE = "Networks, protocols and memory"
+_THREAT_MODEL = "`docs/threat-model.md` of pi-bench "
+_SECURITY_WORDS = (
+    "derives the security that the protocols state. The computational security is that of the weakest "
+    "estimate."
+)
+_NO_SECURITY_WORDS = (
+    "states the adversary, the level of security and the parameters of the encryption and of the garbling."
+)
 
 
 def section(runs: Sequence[LabeledRun]) -> Section:
@@ -23,6 +34,7 @@ def section(runs: Sequence[LabeledRun]) -> Section:
     """
     if not runs:
         return Section("resources", _TITLE, missing=("No run is given.",))
+    securities = _securities(runs)
     return Section(
         "resources",
         _TITLE,
@@ -33,10 +45,9 @@ def section(runs: Sequence[LabeledRun]) -> Section:
             "classes.",
             "Storage is what a party keeps from the offline phase for one inference. Peak memory is the "
             "largest resident memory of a party in any phase.",
-            "`docs/threat-model.md` of pi-bench states the adversary, the level of security and the "
-            "parameters of the encryption and of the garbling.",
+            _THREAT_MODEL + (_SECURITY_WORDS if securities else _NO_SECURITY_WORDS),
         ),
-        tables=(_networks(runs), _protocols(runs), _needs(runs)),
+        tables=(_networks(runs), _protocols(runs), *securities, _needs(runs)),
     )
 
 
@@ -76,23 +87,60 @@ def _network_texts(run: LabeledRun) -> tuple[str, ...]:
 
 
 def _protocols(runs: Sequence[LabeledRun]) -> PageTable:
-    rows = dict.fromkeys(_protocol_texts(run.result) for run in runs)
-    return PageTable("Protocols", ("protocol", "mode", "secure", "options", "about it"), tuple(rows))
+    rows = dict.fromkeys(_protocol_settings(run.result) for run in runs)
+    abouts = {name: _about(name) for name in dict.fromkeys(row[0] for row in rows)}
+    return PageTable(
+        "Protocols",
+        ("protocol", "mode", "secure", "options", "about it"),
+        tuple((*row, abouts[row[0]]) for row in rows),
+    )
 
 
-def _protocol_texts(result: Result) -> tuple[str, ...]:
+def _protocol_settings(result: Result) -> tuple[str, ...]:
     options = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(result.options.items()))
-    try:
-        found = find_protocol(result.protocol)
-        about = " ".join(filter(None, (found.meaning, found.caveat)))
-    except PiBenchError:  # the protocol is not installed here
-        about = ""
     return (
         result.protocol,
         result.mode,
         "yes" if result.secure else "no, it protects nothing",
         options or "-",
-        about or "-",
+    )
+
+
+def _about(protocol: str) -> str:
+    """Returns what a protocol says about itself; nothing for one that is not installed."""
+    try:
+        found = find_protocol(protocol)
+    except PiBenchError:
+        return "-"
+    return " ".join(filter(None, (found.meaning, found.caveat))) or "-"
+
+
+def _securities(runs: Sequence[LabeledRun]) -> tuple[PageTable, ...]:
+    """Returns the table of what the protocols state; nothing where no run has a statement."""
+    found: dict[tuple[str, ...], list[LabeledRun]] = {}
+    for run in runs:
+        if run.result.security is not None:
+            texts = _security_texts(run.result.protocol, run.result.security)
+            found.setdefault(texts, []).append(run)
+    if not found:
+        return ()
+    return (
+        PageTable(
+            "Security and parameters",
+            ("protocol", "runs", "adversary", "computational", "statistical", "estimates", "parameters"),
+            tuple((texts[0], group_text(own, runs), *texts[1:]) for texts, own in found.items()),
+        ),
+    )
+
+
+def _security_texts(protocol: str, security: SecurityStatement) -> tuple[str, ...]:
+    return (
+        protocol,
+        security.adversary,
+        f"{security.computational_bits:g} bits",
+        f"{security.statistical_bits} bits",
+        estimates_text(security),
+        parameters_text(security),
     )
 
 

@@ -11,6 +11,7 @@ from pi_bench.page.runs import LabeledRun, without_link
 from pi_bench.page.specs import Encoding, bars_of_runs, layer, series, shapes, spread_out, tooltip
 from pi_bench.page.theme import CLIENT, SERVER
 from pi_bench.page.time_division import KINDS, kind_of
+from pi_bench.protocol.script import Purpose
 from pi_bench.report.documents.fields import Directions
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.quantities import byte_count, bytes_or_dash, counted
@@ -38,7 +39,7 @@ def section(runs: Sequence[LabeledRun]) -> Section:
             "bytes differ by a factor of more than 20.",
             "The tables divide the bytes by what they are sent for. Online these are the kinds of operators, "
             "and the bytes per ReLU are those of the ReLUs alone. Offline these are the parts of the "
-            f"protocol.{_product_words(runs)}",
+            f"protocol.{_product_words(runs)}{_purpose_words(runs)}",
             *(links if len(distinct) < len(runs) else ()),
         ),
         plots=(_plot(distinct, "online"), _plot(distinct, "offline")),
@@ -51,6 +52,15 @@ def _product_words(runs: Sequence[LabeledRun]) -> str:
     return (
         f" Part {_PRODUCTS} is homomorphic encryption, which prepares the linear layers. The other parts "
         "serve ReLUs and truncations."
+    )
+
+
+def _purpose_words(runs: Sequence[LabeledRun]) -> str:
+    if not any(run.result.offline.bytes_by_purpose for run in runs):
+        return ""
+    return (
+        " The columns that begin with 'for' divide the same bytes by purpose. The rest is what ReLUs and "
+        "truncations share."
     )
 
 
@@ -111,6 +121,8 @@ def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
     axis = spread_out("sent_bytes", f"bytes sent {phase}", "B", [row["sent_bytes"] for row in rows])
     divided = [_divided(run, phase) for run in runs]
     kinds = list(dict.fromkeys(kind for own in divided for kind in own))
+    purposes = [run.result.offline.bytes_by_purpose if phase == "offline" else {} for run in runs]
+    names = list(dict.fromkeys(name for own in purposes for name, sent in own.items() if sent.total))
     return Plot(
         name=f"bytes-{phase}",
         title=f"Bytes {phase}",
@@ -136,7 +148,9 @@ def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
                 *_DIRECTIONS,
                 "together",
                 *(f"for {kind}" if phase == "online" else f"part {kind}" for kind in kinds),
+                *(f"for {name}" for name in names),
                 *(("per ReLU", "rounds") if phase == "online" else ("per ReLU or truncation",)),
+                *(("per ReLU alone",) if names else ()),
             ),
             tuple(
                 (
@@ -144,9 +158,11 @@ def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
                     *(byte_count(count) for count in directions_of(run, phase).values()),
                     byte_count(total),
                     *(bytes_or_dash(own.get(kind, 0)) for kind in kinds),
+                    *(bytes_or_dash(served[name].total if name in served else 0) for name in names),
                     *((_per_relu(run, own), _rounds(run)) if phase == "online" else (_per_gadget(run, own),)),
+                    *((_offline_per_relu(run),) if names else ()),
                 )
-                for run, total, own in zip(runs, totals, divided, strict=True)
+                for run, total, own, served in zip(runs, totals, divided, purposes, strict=True)
             ),
         ),
     )
@@ -173,6 +189,13 @@ def _per_gadget(run: LabeledRun, by_part: Mapping[str, int]) -> str:
     if not count or _PRODUCTS not in by_part:
         return "-"
     return f"{(sum(by_part.values()) - by_part[_PRODUCTS]) / count:,.1f} B"
+
+
+def _offline_per_relu(run: LabeledRun) -> str:
+    """Returns the offline bytes for ReLUs divided by the ReLUs, and a dash where they are not known."""
+    sent = run.result.offline.bytes_by_purpose.get(Purpose.RELU.value)
+    relu_count = run.result.network.relu_count
+    return "-" if sent is None or not relu_count else f"{sent.total / relu_count:,.1f} B"
 
 
 def _rounds(run: LabeledRun) -> str:

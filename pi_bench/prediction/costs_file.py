@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pi_bench.atomic_file import whole_file
+from pi_bench.cache_folder import cache_folder
 from pi_bench.costs import Costs
 from pi_bench.errors import InputError
 
@@ -100,20 +100,15 @@ def write_costs(costs: Costs, path: Path) -> None:
 def cached_path(machine: Mapping[str, str], threads: int) -> Path | None:
     """Returns the path of the cached costs of a machine and build, or None if the user has no home.
 
-    The folder is ``$XDG_CACHE_HOME/pi-bench`` or else ``~/.cache/pi-bench``.
-
     >>> path = cached_path({"cpu_model": "example"}, threads=1)
     >>> path is None or path == cached_path({"cpu_model": "example"}, threads=1)
     True
     """
-    home = os.environ.get("XDG_CACHE_HOME")
-    if not home:
-        try:
-            home = str(Path.home() / ".cache")
-        except RuntimeError:
-            return None
+    folder = cache_folder()
+    if folder is None:
+        return None
     key = json.dumps([SCHEMA_VERSION, threads, sorted(machine.items())])
-    return Path(home) / "pi-bench" / f"costs-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
+    return folder / f"costs-{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
 
 
 def _mapping(fields: dict[str, Any], name: str, *kinds: type) -> dict[str, Any] | None:

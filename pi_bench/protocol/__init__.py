@@ -3,9 +3,11 @@
 from pi_bench.protocol.interface import OtherSettings, PartyProtocol, ProtocolInfo
 from pi_bench.protocol.options import Mode, Option, ProtocolOptions
 from pi_bench.protocol.preprocessing import Preprocessing
+from pi_bench.protocol.security import Estimate, Security
 from pi_bench.protocol.session import Party, SessionLike, ShareTrace
 
 __all__ = [
+    "Estimate",
     "Mode",
     "Option",
     "OtherSettings",
@@ -14,6 +16,7 @@ __all__ = [
     "Preprocessing",
     "ProtocolInfo",
     "ProtocolOptions",
+    "Security",
     "SessionLike",
     "ShareTrace",
 ]

@@ -24,6 +24,7 @@ from pi_bench.protocol.options import Mode, Option, OptionValue, ProtocolOptions
 from pi_bench.protocol.prediction import PredictedBytes
 from pi_bench.protocol.preprocessing import Preprocessing
 from pi_bench.protocol.script import Purpose, RunScript
+from pi_bench.protocol.security import Security
 from pi_bench.protocol.session import SessionLike, ShareTrace
 from pi_bench.unknown_name import unknown_name
 
@@ -104,6 +105,9 @@ class ProtocolInfo:
     """Counts the payload bytes of one inference of a program under the options."""
     script: Callable[[Program, ProtocolOptions], RunScript] | None = None
     """Lists the computations and messages of both parties. With None, no times can be predicted."""
+    security: Callable[[Program, ProtocolOptions], Security] | None = None
+    """States the adversary, the estimates and the parameters of a run, from public data alone. None for a
+    protocol that protects nothing."""
     alternatives: Callable[[Program, ProtocolOptions], Iterable[OtherSettings]] = no_alternatives
     """Yields the other settings that are worth predicting, one change at a time."""
     meaning: str = ""

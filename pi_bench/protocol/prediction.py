@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Self
 
-from pi_bench.protocol.script import ActionKind, RunScript
+from pi_bench.protocol.script import ActionKind, Purpose, RunScript
 from pi_bench.protocol.session import Party
 
 
@@ -20,6 +20,7 @@ class PredictedBytes:
     Attributes:
         offline, online: bytes by the sending party.
         offline_parts: bytes by part and sender.
+        offline_purposes: bytes by purpose and sender. They add up to `offline`.
         online_ops: bytes by operator id and sender.
 
     >>> predicted = PredictedBytes()
@@ -34,6 +35,9 @@ class PredictedBytes:
     offline_parts: dict[str, dict[Party, int]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(int))
     )
+    offline_purposes: dict[Purpose, dict[Party, int]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(int))
+    )
     online_ops: dict[int, dict[Party, int]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(int))
     )
@@ -43,21 +47,28 @@ class PredictedBytes:
         """Counts the messages of a script that a phase counts."""
         predicted = cls()
         for party in Party:
-            sent: dict[tuple[int, str], int] = defaultdict(int)
+            sent: dict[tuple[int, str], dict[Purpose, int]] = defaultdict(lambda: defaultdict(int))
             for action in script.offline.roles[party].actions:
                 if action.kind is ActionKind.SEND and not action.between:
-                    sent[action.step, action.part] += action.byte_count
-            for (_, part), byte_count in sent.items():
-                predicted.add_offline(part, party, byte_count // script.ahead)
+                    sent[action.step, action.part][action.purpose] += action.byte_count
+            for (_, part), purposes in sent.items():
+                total = counted = 0
+                for purpose, byte_count in purposes.items():  # the sum is rounded down, not each of them
+                    total += byte_count
+                    predicted.add_offline(part, party, total // script.ahead - counted, purpose)
+                    counted = total // script.ahead
             for action in script.online.roles[party].actions:
                 if action.kind is ActionKind.SEND and not action.between:
                     predicted.add_online(action.step, party, action.byte_count)
         return predicted
 
-    def add_offline(self, part: str, sender: Party, byte_count: int) -> None:
+    def add_offline(
+        self, part: str, sender: Party, byte_count: int, purpose: Purpose = Purpose.OTHER
+    ) -> None:
         """Adds a message of the offline phase, or the sum of several."""
         self.offline[sender] += byte_count
         self.offline_parts[part][sender] += byte_count
+        self.offline_purposes[purpose][sender] += byte_count
 
     def add_online(self, op_id: int, sender: Party, byte_count: int) -> None:
         """Adds a message of the online phase, or the sum of several."""

@@ -23,6 +23,7 @@ Parts of several documents and screens:
     prediction, floor                    predicted times, and the least possible ones
     trace, trace_events                  a traced inference: its line, and its file
     link, two_machines, mode_text        the link, runs on two machines, mode and options
+    security                             the protocol's statement about its security
 
 Warnings:
     warnings, accuracy_warnings          about a result, with advice

@@ -13,8 +13,9 @@ from pi_bench.protocol import Party, ProtocolInfo, ProtocolOptions
 from pi_bench.report.bits import quantization_text
 from pi_bench.report.clamps import clamp_lines
 from pi_bench.report.columns import Shown
+from pi_bench.report.directions import directions_by_purpose, predicted_directions
 from pi_bench.report.documents import inspection as document
-from pi_bench.report.documents.fields import Directions, Weights
+from pi_bench.report.documents.fields import Weights
 from pi_bench.report.explanation import explanation_lines
 from pi_bench.report.fidelity import fidelity_line
 from pi_bench.report.fusion import fusion_lines, fusion_part, kept_lines
@@ -28,6 +29,7 @@ from pi_bench.report.operators import (
 )
 from pi_bench.report.prediction import where_text
 from pi_bench.report.quantities import bytes_or_dash, count, counted, seconds
+from pi_bench.report.security import security_part
 from pi_bench.report.text_table import render_table
 from pi_bench.report.text_width import shortened
 from pi_bench.report.weights import random_warnings, weights_text
@@ -79,9 +81,12 @@ def inspect_program(
         label_count=len(program.labels),
         input_bound=program.input.bound,
         predicted_bytes=document.PredictedBytes(
-            offline=_directions(predicted.offline),
-            offline_parts={part: _directions(sent) for part, sent in predicted.offline_parts.items()},
-            online=_directions(predicted.online),
+            offline=predicted_directions(predicted.offline),
+            offline_parts={
+                part: predicted_directions(sent) for part, sent in predicted.offline_parts.items()
+            },
+            online=predicted_directions(predicted.online),
+            offline_purposes=directions_by_purpose(predicted.offline_purposes),
         ),
         distribution=stages,
         operators=[_operator(op, predicted.online_ops.get(op.id, {})) for op in program.ops],
@@ -91,6 +96,7 @@ def inspect_program(
         quantization=None,
         fidelity=None,
         arguments=arguments or {},
+        security=security_part(info, program, options),
         notes=info.notes_of(program, options),
     )
 
@@ -198,7 +204,7 @@ def _operator(op: Op, sent: Mapping[Party, int]) -> document.Operator:
         calibrated_maximum=activation.calibrated_maximum if activation else None,
         **operator_counts(op),
         parameter_count=parameter_count(op),
-        predicted_bytes=_directions(sent),
+        predicted_bytes=predicted_directions(sent),
     )
 
 
@@ -213,7 +219,3 @@ def _distribution_rows(inspection: document.Inspection) -> list[tuple[str, ...]]
             cells.append(f"{100 * value / total:.0f} %" if value else "")
         rows.append(tuple(cells))
     return rows
-
-
-def _directions(sent: Mapping[Party, int]) -> Directions:
-    return Directions(client_to_server=sent.get(Party.CLIENT, 0), server_to_client=sent.get(Party.SERVER, 0))

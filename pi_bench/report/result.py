@@ -15,14 +15,17 @@ from pi_bench.metrics.statistics import summarize
 from pi_bench.network.clamps import upper_relu_count
 from pi_bench.network.program import Program
 from pi_bench.protocol import ProtocolInfo
+from pi_bench.protocol.prediction import PredictedBytes
 from pi_bench.report.answer import outputs_part
 from pi_bench.report.bits import bits_part, quantization_part
+from pi_bench.report.directions import directions_by_purpose, predicted_directions
 from pi_bench.report.documents import latency as document
 from pi_bench.report.documents.fields import PerParty, SecondsPerParty
 from pi_bench.report.fusion import fusion_part
 from pi_bench.report.link import probed_link_part
 from pi_bench.report.operators import network_counts
 from pi_bench.report.phases import bytes_of_phase, hidden_offline_s, layer_of, parts_of
+from pi_bench.report.security import security_part
 from pi_bench.report.weights import weights_of
 from pi_bench.session import PhaseRecord
 
@@ -52,7 +55,8 @@ def build_result(
     runs, program = measurement.runs, model.program
     first, cpu = runs[0], _cpu_time(measurement)
     storage = PerParty(client=first.client.offline.storage_bytes, server=first.server.offline.storage_bytes)
-    offline, online = _offline(runs), _online(runs, program)
+    predicted = info.predict(program, options.protocol)
+    offline, online = _offline(runs, predicted), _online(runs, program)
     return document.Result(
         schema_version=2,
         network=_network(model),
@@ -92,6 +96,7 @@ def build_result(
         explanation=None,
         environment=_environment(environment, measurement.placement),
         arguments=arguments,
+        security=security_part(info, program, options.protocol),
         notes=info.notes_of(program, options.protocol),
         bits=None if model.compiling is None else bits_part(program, model.compiling),
         quantization=None if model.compiling is None else quantization_part(model.graph, model.compiling),
@@ -147,16 +152,19 @@ def _set_up(measurement: Measurement) -> document.SetUp:
     )
 
 
-def _offline(runs: Sequence[Run]) -> document.OfflinePhase:
+def _offline(runs: Sequence[Run], predicted: PredictedBytes) -> document.OfflinePhase:
     offline_s, record = [run.offline_s for run in runs], runs[0].record("client", "offline")
+    sent = bytes_of_phase(record, "bytes")
+    counted = sent == predicted_directions(predicted.offline)
     return document.OfflinePhase(
         time_s=median(offline_s),
         samples_s=offline_s,
         hidden_s=median(hidden_offline_s(run) for run in runs),
-        bytes=bytes_of_phase(record, "bytes"),
+        bytes=sent,
         wire_bytes=bytes_of_phase(record, "wire_bytes"),
         parts=parts_of(runs, "offline"),
         ahead=runs[0].client.offline.ahead,
+        bytes_by_purpose=directions_by_purpose(predicted.offline_purposes) if counted else {},
     )
 
 

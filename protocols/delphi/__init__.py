@@ -44,6 +44,7 @@ from pi_bench.hybrid.modes import (
 from pi_bench.hybrid.ot_choice import settle_ot
 from pi_bench.hybrid.other_settings import hybrid_alternatives
 from pi_bench.hybrid.script import hybrid_script, predict_hybrid
+from pi_bench.hybrid.security import hybrid_security
 from pi_bench.protocol import ProtocolInfo
 
 from .party import DelphiClient, DelphiServer
@@ -59,6 +60,7 @@ PROTOCOL = ProtocolInfo(
     server=DelphiServer,
     predict=predict_hybrid,
     script=hybrid_script,
+    security=hybrid_security,
     alternatives=hybrid_alternatives,
     settle=settle_ot,
     options=(LABEL_CHUNK, GARBLING, HE_PLAN, OT, SIGN_DROP),

@@ -39,6 +39,7 @@ from pi_bench.hybrid.modes import CONSTANTS, HE_PLAN, OT, SIGN_DROP, WINDOW_MODE
 from pi_bench.hybrid.ot_choice import settle_ot
 from pi_bench.hybrid.other_settings import cheaper_settings
 from pi_bench.hybrid.script import hybrid_script, predict_hybrid
+from pi_bench.hybrid.security import hybrid_security
 from pi_bench.primitives.fss import FSS
 from pi_bench.protocol import ProtocolInfo
 
@@ -57,6 +58,7 @@ PROTOCOL = ProtocolInfo(
     server=FssServer,
     predict=partial(predict_hybrid, uses_tables=True),
     script=partial(hybrid_script, uses_tables=True),
+    security=partial(hybrid_security, uses_tables=True),
     alternatives=cheaper_settings,
     settle=partial(settle_ot, uses_tables=True),
     notes=gadget_notes,

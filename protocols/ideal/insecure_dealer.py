@@ -12,6 +12,7 @@ from pi_bench.network.execution.shares import apply_linear
 from pi_bench.network.program import ActivationOp, LinearOp, MultiplyOp, Program, element_count
 from pi_bench.protocol import Party, PartyProtocol, Preprocessing, ProtocolOptions
 from pi_bench.protocol.prediction import PredictedBytes
+from pi_bench.protocol.script import Purpose
 
 NAME = "ideal"
 
@@ -118,7 +119,8 @@ def predict(program: Program, options: ProtocolOptions) -> PredictedBytes:
     del options
     predicted = PredictedBytes()
     for op in program.linear_ops:
-        predicted.add_offline("dealer", Party.SERVER, WORD_BYTES * element_count(op.shape))
+        byte_count = WORD_BYTES * element_count(op.shape)
+        predicted.add_offline("dealer", Party.SERVER, byte_count, Purpose.LINEAR)
     predicted.add_online(program.input.id, Party.CLIENT, WORD_BYTES * element_count(program.input.shape))
     predicted.add_online(program.output.id, Party.SERVER, WORD_BYTES * element_count(program.output.shape))
     return predicted

@@ -90,5 +90,6 @@ def derive(info: ProtocolInfo) -> ProtocolInfo:
         client=client,
         server=server,
         script=None,
+        security=None,
         alternatives=no_alternatives,
     )

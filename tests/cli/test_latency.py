@@ -119,6 +119,8 @@ def test_figures_hang_together(delphi: Measured) -> None:
         assert online["wire_bytes"][direction] > online["bytes"][direction]
         parts = delphi["offline"]["parts"].values()
         assert sum(part["bytes"][direction] for part in parts) == delphi["offline"]["bytes"][direction]
+        purposes = delphi["offline"]["bytes_by_purpose"].values()
+        assert sum(sent[direction] for sent in purposes) == delphi["offline"]["bytes"][direction]
     assert sum(layer["comm_round_count"] for layer in layers) == online["comm_round_count"]
     assert sum(layer["relu_count"] for layer in layers) == delphi["network"]["relu_count"]
     activations = sum(1 for layer in layers if layer["relu_count"] + layer["truncation_count"])
@@ -127,6 +129,21 @@ def test_figures_hang_together(delphi: Measured) -> None:
     total = delphi["setup"]["time_s"] + delphi["offline"]["time_s"] + online["latency_s"]["median"]
     assert delphi["first_inference_s"] == pytest.approx(total)
     assert delphi["storage_bytes_per_inference"] == sum(delphi["storage_bytes"].values()) > 0
+
+
+def test_the_security_and_the_parameters_of_the_protocol_are_in_the_result(
+    delphi: Measured, model_file: Path, tmp_path: Path
+) -> None:
+    stated = delphi["security"]
+    assert stated["computational_bits"] == min(each["bits"] for each in stated["estimates"]) > 100
+    assert (stated["adversary"], stated["statistical_bits"]) == ("static semi-honest", 40)
+    names = ("he_ring_degree", "he_modulus_bits", "ot_extension", "label_bits", "garbling")
+    found = tuple(stated["parameters"][name] for name in names)
+    assert found == (8192, 150, "softspoken", 128, "half-gates")
+    ideal = measure(model_file, tmp_path, "--protocol", "ideal", "--no-limits")
+    assert ideal["security"] is None
+    sent = ideal["offline"]["bytes_by_purpose"]
+    assert list(sent) == ["linear layers"] and sent["linear layers"] == ideal["offline"]["bytes"]
 
 
 def test_time_is_accounted_for(delphi: Measured) -> None:

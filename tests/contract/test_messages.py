@@ -18,6 +18,7 @@ from pi_bench.network.graph import Graph, InputNode, LinearNode, OutputNode, Rel
 from pi_bench.network.graph.float_run import calibrate
 from pi_bench.network.program.fixed_point import encode_input
 from pi_bench.protocol import Party
+from pi_bench.protocol.script import Purpose
 from pi_bench.registry import find_protocol
 from tests.packages import toy_on_path
 
@@ -51,6 +52,38 @@ def test_bytes_equal_the_prediction(protocol, options, network, honest) -> None:
             assert _size([m for m in offline if m.part == part], ahead) == senders[party]
         for op_id, senders in predicted.online_ops.items():
             assert sum(len(m.payload) for m in online if m.op_id == op_id) == senders[party]
+
+
+def test_offline_bytes_are_divided_by_purpose_without_a_rest(protocol, options, network) -> None:
+    predicted = protocol.predict(network[0], options)
+    for party in Party:
+        divided = sum(sent.get(party, 0) for sent in predicted.offline_purposes.values())
+        assert divided == predicted.offline[party]
+
+
+def test_offline_bytes_of_relus_and_of_truncations_are_those_of_their_messages(
+    secure_protocol, small_network, honest
+) -> None:
+    """Messages name their activation. One of the network has elements of both kinds."""
+    program, options = small_network[0], secure_protocol.configure()
+    outcome = honest(secure_protocol, small_network, options)[0]
+    predicted = secure_protocol.predict(program, options).offline_purposes
+    relus = [op.id for op in program.activation_ops if op.relu_count and not op.truncation_count]
+    truncations = [op.id for op in program.activation_ops if op.truncation_count and not op.relu_count]
+    (both,) = {op.id for op in program.activation_ops} - {*relus, *truncations}
+    assert relus and truncations
+    for party in Party:
+        sent = _of(outcome.transcript, "offline", party)
+        of_relus, of_truncations, mixed = (
+            sum(len(message.payload) for message in sent if message.op_id in ids)
+            for ids in (relus, truncations, [both])
+        )
+        assert of_relus < predicted[Purpose.RELU][party] < of_relus + mixed
+        assert of_truncations < predicted[Purpose.TRUNCATION][party] < of_truncations + mixed
+        named = predicted[Purpose.RELU][party] + predicted[Purpose.TRUNCATION][party]
+        assert named == of_relus + of_truncations + mixed
+        products = sum(len(message.payload) for message in sent if message.part == "he")
+        assert products == predicted[Purpose.LINEAR][party] > 0
 
 
 def test_null_sends_the_messages_of_the_protocol_it_plays(protocol, options, network, honest) -> None:

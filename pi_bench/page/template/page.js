@@ -1,7 +1,9 @@
 "use strict";
+// This script stands behind the first plot, which it draws before the browser reads the rest of the page.
 (() => {
   const style = JSON.parse(document.getElementById("plot-style").textContent);
-  let plots = {};
+  let plots = JSON.parse(document.getElementById("first-plot").textContent);
+  let choosers = [];
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const drawn = new Set();
 
@@ -39,7 +41,6 @@
       mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false,
       config, tooltip: { theme },
     });
-    document.documentElement.dataset.firstPlotMs ??= String(Math.round(performance.now()));
   }
 
   // Of the plots of a chooser one is shown, and the others are drawn when they are chosen.
@@ -50,7 +51,6 @@
     return draw(select.value);
   }
 
-  const choosers = [...document.querySelectorAll(".chooser select")];
   function followAddress() {
     const name = decodeURIComponent(location.hash.slice(1));
     for (const select of choosers) {
@@ -104,7 +104,7 @@
     for (const each of table.tHead.rows[0].cells) each.ariaSort = each === header ? (direction > 0 ? "ascending" : "descending") : "none";
   }
 
-  for (const table of document.querySelectorAll("table.sortable")) {
+  function makeSortable(table) {
     [...table.tHead.rows[0].cells].forEach((header, column) => {
       const button = document.createElement("button");
       button.type = "button";
@@ -120,27 +120,53 @@
   const widths = new ResizeObserver((entries) => requestAnimationFrame(() => {
     for (const { target } of entries) target.classList.toggle("wider", target.scrollWidth > target.clientWidth + 1);
   }));
-  for (const box of document.querySelectorAll(".scroll")) widths.observe(box);
 
-  for (const part of document.querySelectorAll(".chooser, .download")) part.hidden = false;
-  for (const button of document.querySelectorAll("button[data-plot]")) {
-    button.addEventListener("click", () => save(`${button.dataset.plot}.csv`, csv(plots[button.dataset.plot]), "text/csv"));
+  // Lets the browser show what is drawn, and react to the reader, before it goes on.
+  const pause = () => new Promise((resume) => setTimeout(resume));
+
+  async function drawFirst() {
+    for (const name of Object.keys(plots)) await draw(name);
+    // The callback of a frame runs before it is painted, and a task that it begins runs afterwards.
+    requestAnimationFrame(() => setTimeout(() => {
+      document.documentElement.dataset.firstPlotMs = String(Math.round(performance.now()));
+    }));
   }
-  document.getElementById("download").addEventListener("click", async () => save("results.jsonl", await unpacked("results"), "application/jsonl"));
-  for (const select of choosers) select.addEventListener("change", () => choose(select));
-  addEventListener("hashchange", followAddress);
 
-  (async () => {
-    const later = new Set(choosers.flatMap((select) => [...select.options].map((option) => option.value)));
-    for (const select of choosers) for (const option of select.options) {
-      document.getElementById(option.value).hidden = option.value !== select.value;
-    }
+  async function drawOthers() {
+    const chosen = choosers.flatMap((select) => [...select.options].map((option) => option.value));
     plots = JSON.parse(await unpacked("plot-data"));
-    for (const name of Object.keys(plots)) {
-      if (!later.has(name)) await draw(name);
+    for (const name of Object.keys(plots).filter((each) => !chosen.includes(each))) {
+      await pause();
+      await draw(name);
     }
     for (const select of choosers) await choose(select);
     followAddress();
     document.documentElement.dataset.drawn = String(drawn.size);
+  }
+
+  function activate() {
+    choosers = [...document.querySelectorAll(".chooser select")];
+    for (const select of choosers) {
+      select.addEventListener("change", () => choose(select));
+      for (const option of select.options) document.getElementById(option.value).hidden = option.value !== select.value;
+    }
+    for (const table of document.querySelectorAll("table.sortable")) makeSortable(table);
+    for (const box of document.querySelectorAll(".scroll")) widths.observe(box);
+    for (const part of document.querySelectorAll(".chooser, .download")) part.hidden = false;
+    for (const button of document.querySelectorAll("button[data-plot]")) {
+      button.addEventListener("click", () => save(`${button.dataset.plot}.csv`, csv(plots[button.dataset.plot]), "text/csv"));
+    }
+    document.getElementById("download").addEventListener("click", async () => save("results.jsonl", await unpacked("results"), "application/jsonl"));
+    addEventListener("hashchange", followAddress);
+  }
+
+  const first = drawFirst();
+  const read = document.readyState === "loading"
+    ? new Promise((resume) => document.addEventListener("DOMContentLoaded", resume)) : null;
+  (async () => {
+    await first;
+    await read;
+    activate();
+    await drawOthers();
   })();
 })();

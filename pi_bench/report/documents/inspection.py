@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta
 
 from pi_bench.report.documents.fidelity import FidelityOrNull, LayerBits, QuantizationOrNull
@@ -24,6 +25,7 @@ from pi_bench.report.documents.fields import (
     Weights,
 )
 from pi_bench.report.documents.predicted import ExplanationOrNull, PredictionOrNull
+from pi_bench.report.documents.security import SecurityOrNull
 
 Resolution = Annotated[list[Positive], Meta(min_length=2, description="[height, width]; null for vectors")]
 
@@ -34,6 +36,10 @@ class PredictedBytes(DocumentPart, frozen=True, kw_only=True):
     offline: Directions
     offline_parts: dict[str, Directions]
     online: Directions
+    offline_purposes: Annotated[
+        dict[str, Directions],
+        Meta(description="offline by the purpose for which the protocol sends the bytes; they add up to it"),
+    ] = msgspec.field(default_factory=dict)
 
 
 class Stage(DocumentPart, frozen=True, kw_only=True):
@@ -113,6 +119,7 @@ class Inspection(Document, frozen=True, kw_only=True):
     bits: LayerBits | None = None
     quantization: QuantizationOrNull = None
     fidelity: FidelityOrNull = None
+    security: SecurityOrNull = None
     notes: Notes = ()
     upper_relu_count: UpperRelus = 0
 

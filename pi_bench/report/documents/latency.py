@@ -37,6 +37,7 @@ from pi_bench.report.documents.fields import (
 )
 from pi_bench.report.documents.floor import Floor, MeasuredLimits
 from pi_bench.report.documents.predicted import ComparedPrediction, ExplanationOrNull
+from pi_bench.report.documents.security import SecurityOrNull
 
 Samples = Annotated[list[Seconds], Meta(min_length=1)]
 Parts = Annotated[
@@ -122,6 +123,14 @@ class OfflinePhase(DocumentPart, frozen=True, kw_only=True):
             "the phase divided by it, and whole numbers are rounded down",
         ),
     ] = 1
+    bytes_by_purpose: Annotated[
+        dict[str, Directions],
+        Meta(
+            description="payload bytes by the purpose for which the protocol sends them, counted from the "
+            "public program; they add up to bytes. Empty where the count "
+            "is not what was sent, and in results of older versions"
+        ),
+    ] = msgspec.field(default_factory=dict)
 
 
 class Distribution(DocumentPart, frozen=True, kw_only=True):
@@ -404,6 +413,7 @@ class Result(Document, frozen=True, kw_only=True):
     ] = None
     floor: Annotated[Floor | None, Meta(description="null where the limits are")] = None
     trace: Annotated[TracedInference | None, Meta(description="null where --trace was not given")] = None
+    security: SecurityOrNull = None
     notes: Notes = ()
     warnings: tuple[str, ...] = ()
     cautions: Cautions = ()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pi_bench.crypto.ferret_plan import LARGE, ROW_ONES, SMALL, FerretParameters
+from pi_bench.hybrid.security import LPN_BITS
 from tests import lpn_estimate
 from tests.lpn_estimate import (
     algebraic_bits,
@@ -45,7 +46,7 @@ FORMER = FerretParameters(9, 57_344, 896), FerretParameters(12, 393_216, 700)
 PEELED = {SMALL: (46_936, 46_080), LARGE: (185_175, 184_960), FORMER[0]: (39_546, 39_424)}
 """The rows and secrets of the subsystem that `peeled_subsystem` constructs of a code drawn under seed 1."""
 
-MARGINS = [(SMALL, 136), (LARGE, 140)]
+MARGINS = LPN_BITS.items()
 
 
 @pytest.mark.parametrize(("parameters", "margin"), MARGINS)

@@ -1,4 +1,5 @@
 import json
+from functools import partial
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 
 from pi_bench.launch.stopping import MAX_WARM_UPS, Stopping
 from pi_bench.metrics.environment import describe_environment
-from pi_bench.metrics.statistics import median_interval, missing_percentiles, summarize
+from pi_bench.metrics.statistics import bootstrap_interval, median_interval, missing_percentiles, summarize
 
 
 @settings(deadline=None, max_examples=30)
@@ -33,6 +34,23 @@ def test_the_interval_of_the_median_holds_it_as_often_as_it_says() -> None:
         low, high = median_interval(generator.exponential(1, 20)) or (0.0, 0.0)
         held += low <= np.log(2) <= high
     assert 0.9 <= held / 200 <= 0.99
+
+
+def test_scipy_gives_the_same_bootstrap_interval() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    generator = np.random.default_rng(2)
+    one, two = generator.exponential(1, 20), generator.exponential(1, 7)
+
+    def ratio(left: np.ndarray, right: np.ndarray, axis: int = -1) -> np.ndarray:
+        return np.asarray(np.median(left, axis=axis) / np.median(right, axis=axis))
+
+    for samples, statistic, confidence in (([one], np.median, 0.95), ([one, two], ratio, 0.99)):
+        settings = {"n_resamples": 9999, "method": "percentile", "rng": np.random.default_rng(0)}
+        expected = stats.bootstrap(
+            samples, statistic, vectorized=True, confidence_level=confidence, **settings
+        ).confidence_interval
+        found = bootstrap_interval(samples, partial(statistic, axis=-1), confidence)
+        assert found == pytest.approx((expected.low, expected.high), rel=1e-12)
 
 
 def test_percentiles_have_a_floor_and_outliers_stay() -> None:

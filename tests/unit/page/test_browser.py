@@ -68,6 +68,13 @@ def test_an_address_with_the_name_of_a_plot_chooses_it(tmp_path: Path) -> None:
     assert not re.search(r'<figure id="layers-3"[^>]* hidden=""', html)
 
 
+def test_the_first_plot_is_drawn_without_the_rest_of_the_page(tmp_path: Path) -> None:
+    page, plots = page_and_plots(*several())
+    begin = page[: page.rindex("</script>", 0, page.index(f'<figure id="{plots[1].name}"'))] + "</script>"
+    drawn, _, _ = shown(begin, tmp_path)
+    assert drawn.figures == {plots[0].name: expected_marks(plots[0].spec)}
+
+
 def test_hostile_names_run_nothing_and_are_drawn(tmp_path: Path) -> None:
     document = variant(name=HOSTILE, protocol=HOSTILE, link=HOSTILE)
     document["online"]["layers"][0]["name"] = HOSTILE
@@ -75,7 +82,7 @@ def test_hostile_names_run_nothing_and_are_drawn(tmp_path: Path) -> None:
     drawn, html, messages = shown(page, tmp_path)
     assert messages == []
     assert not re.search(r"<img", re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL))
-    assert drawn.scripts == 5
+    assert drawn.scripts == 6
     assert drawn.figures["layers-1"] == expected_marks(
         next(plot for plot in plots if plot.name == "layers-1").spec
     )

@@ -59,6 +59,11 @@ def test_the_policy_lets_the_two_scripts_of_the_page_run_and_loads_nothing() -> 
     assert not re.findall(r"(?:src|href)=\"(?!#)", outside)
 
 
+def test_a_page_without_plots_has_its_scripts() -> None:
+    code = [text for given, text in scripts(html_page("title", [Section("bytes", "Bytes")], [])) if not given]
+    assert code == [text for given, text in scripts(page_of(variant())) if not given] and len(code) == 2
+
+
 def test_the_embedded_results_are_those_that_were_given(tmp_path: Path) -> None:
     documents = [hostile(), variant()]
     (packed,) = re.findall(r'id="results">([^<]*)<', page_of(*documents))

@@ -111,6 +111,53 @@ def test_bytes_are_divided_without_a_rest_and_those_per_relu_are_of_relus_alone(
     assert named["part he"] == byte_count(RESULT.offline.parts["he"].bytes.total)
 
 
+def test_offline_bytes_of_relus_and_of_truncations_have_columns_where_a_result_has_them() -> None:
+    document = latency_fields()
+    names = ("ReLUs", "truncations without ReLU", "linear layers", "the rest")
+    sent = dict(zip(names, (3_000_000, 1_000_000, 26_000_000, 463_089), strict=True))
+    document["offline"]["bytes_by_purpose"] = {
+        name: {"client_to_server": 1, "server_to_client": count - 1} for name, count in sent.items()
+    }
+    section = sections(document, latency_fields())["bytes"]
+    table = section.plots[1].table
+    new, older = (dict(zip(table.columns, row, strict=True)) for row in table.rows)
+    assert [new[f"for {name}"] for name in names] == [byte_count(count) for count in sent.values()]
+    assert new["per ReLU alone"] == f"{3_000_000 / RESULT.network.relu_count:,.1f} B"
+    assert {older[column] for column in (*(f"for {name}" for name in names), "per ReLU alone")} == {"-"}
+    assert "by purpose" in section.words[1]
+    without = sections(latency_fields())["bytes"]
+    assert "by purpose" not in without.words[1] and "per ReLU alone" not in without.plots[1].table.columns
+
+
+def test_the_security_of_a_run_stands_beside_its_protocol() -> None:
+    document = variant(protocol="fss")
+    estimates = [
+        {"assumption": "ring learning with errors", "bits": 161.5, "basis": "core-SVP"},
+        {"assumption": "hash", "bits": 121, "basis": "32 candidates per call"},
+    ]
+    document["security"] = {
+        "adversary": "static semi-honest",
+        "computational_bits": 121,
+        "statistical_bits": 40,
+        "estimates": estimates,
+        "parameters": {"he_ring_degree": 8192, "ot_extension": "softspoken"},
+    }
+    found = {table.title: table for table in sections(document, variant())["resources"].tables}
+    assert found["Security and parameters"].rows == (
+        (
+            "fss",
+            "resnet18-cifar100-12288 · fss",
+            "static semi-honest",
+            "121 bits",
+            "40 bits",
+            "121 bits: hash (32 candidates per call); 161.5 bits: ring learning with errors (core-SVP)",
+            "he ring degree 8192, ot extension softspoken",
+        ),
+    )
+    older = sections(latency_fields())["resources"]
+    assert "Security and parameters" not in {table.title for table in older.tables}
+
+
 def test_bytes_per_relu_are_a_dash_without_relus() -> None:
     document = latency_fields()
     document["network"].update(relu_count=0, truncation_count=0)
