@@ -8,7 +8,8 @@ Searches, each but nas from a network with all its ReLUs:
     channel_plans, population            or of groups of channels, or by population-based training
     safenet, channel_costs               by channels that become polynomials or linear, after SAFENet
     nas, nas_settings                    architectures of a space
-    candidate_search, architecture_sizes the search for one budget, and networks as wide as it allows
+    candidate_search                     the search for one budget
+    architecture_sizes                   networks as wide as a budget allows
     relaxed_cells, cell_costs            architectures from DARTS, and the predicted times by which it weighs
     prune                                by filters, the baseline
     merge                                adjacent linear layers of a search's networks, merged
