@@ -2,8 +2,9 @@
 
 ``python -m benchmarks.method_frontier FOLDER SEARCH… --data fashion-mnist`` reads the folders of finished
 searches, measures every network on loopback, LAN and WAN, scores those on a frontier in fixed point and in
-private, and writes FOLDER/networks.csv and FOLDER/frontiers.svg. It prints the table as Markdown, and the
-rank correlation (Spearman) of predicted and measured times. Every row is kept in FOLDER at once, so a
+private, and writes FOLDER/networks.csv and FOLDER/frontiers.svg. It prints as Markdown the fastest network
+above each accuracy and the table of all, and the rank correlation (Spearman) and the ratio of measured and
+predicted times. Every row is kept in FOLDER at once, so a
 command that was interrupted continues. With ``--runs 0`` and ``--limit 0`` it measures nothing and prints
 the rows that are there.
 """
@@ -24,34 +25,62 @@ from benchmarks.resumable import Row
 from pi_bench.atomic_file import whole_file
 
 LINKS = ("loopback", "lan", "wan")
+LEAST_ACCURACIES_PCT = (92.0, 91.0, 90.0, 89.0, 87.0, 85.0, 80.0)
 
 
 def render(times: Sequence[Row], accuracies: Sequence[Row]) -> list[str]:
     """Returns the table as lines of Markdown: one line per network, with the times on each link in ms."""
     links = list(dict.fromkeys(row["link"] for row in times))
     scored = {row["network"]: row for row in accuracies}
-    header = ["network", "ReLUs", "test accuracy", "integer", "private"]
+    header = ["network", "ReLUs", "test accuracy", "fixed point", "private, same class"]
     header += [f"{time}, {link}" for link in links for time in TIMES]
     lines = []
     for name in dict.fromkeys(row["network"] for row in times):
         own = {row["link"]: row for row in times if row["network"] == name}
         first, score = next(iter(own.values())), scored.get(name, {})
         cells = [name, f"{first['relu_count']:,}", f"{first['test_accuracy_pct']:.2f} %"]
-        cells += [_scored(score, kind) for kind in ("integer", "private")]
+        cells += [_scored(score), _equal(score)]
         for link in links:
             cells += [f"{1e3 * own[link][f'{time}_s']:,.1f} ms" if link in own else "-" for time in TIMES]
         lines.append(cells)
     return table(header, lines)
 
 
-def _scored(score: Row, kind: str) -> str:
-    if score.get(f"{kind}_accuracy_pct") is None:
+def fastest(times: Sequence[Row], least_accuracies_pct: Sequence[float]) -> list[str]:
+    """Returns a table as lines of Markdown: the fastest network above each accuracy, by time and link."""
+    links = list(dict.fromkeys(row["link"] for row in times))
+    kinds = [(time, link) for time in TIMES for link in links]
+    lines = []
+    for least in least_accuracies_pct:
+        cells = [f"{least:g} %"]
+        for time, link in kinds:
+            able = [row for row in times if row["link"] == link and row["test_accuracy_pct"] >= least]
+            best = min(able, key=lambda row: row[f"{time}_s"], default=None)
+            cells.append("-" if best is None else f"{best['network']} {1e3 * best[f'{time}_s']:,.1f} ms")
+        lines.append(cells)
+    return table(["at least", *(f"{time}, {link}" for time, link in kinds)], lines)
+
+
+def _scored(score: Row) -> str:
+    """Returns the accuracy of the integer network, and that of the float network on the same images."""
+    if score.get("integer_accuracy_pct") is None:
         return "-"
-    return f"{score[f'{kind}_accuracy_pct']:.2f} % of {score[f'{kind}_image_count']:,}"
+    return f"{score['integer_accuracy_pct']:.1f} % ({score['float_accuracy_pct']:.1f} %)"
 
 
-def correlations(times: Sequence[Row]) -> list[str]:
-    """Returns a line per link and time: Spearman's rank correlation of predicted with measured times."""
+def _equal(score: Row) -> str:
+    """Returns how many of the private answers have the class that the float network gives."""
+    if score.get("private_same_class_as_float_pct") is None:
+        return "-"
+    count = score["private_image_count"]
+    return f"{round(count * score['private_same_class_as_float_pct'] / 100)} of {count}"
+
+
+def agreement(times: Sequence[Row]) -> list[str]:
+    """Returns a line per link and time: how predicted times agree with measured ones.
+
+    It has Spearman's rank correlation, and the least and the largest ratio of measured to predicted time.
+    """
     from scipy.stats import spearmanr  # here, because its import takes a second
 
     found = []
@@ -59,7 +88,11 @@ def correlations(times: Sequence[Row]) -> list[str]:
         own = [row for row in times if row["link"] == link]
         for time in TIMES:
             rank = spearmanr([row[f"predicted_{time}_s"] for row in own], [row[f"{time}_s"] for row in own])
-            found.append(f"{time} time on {link}, {len(own)} networks: {rank.statistic:.3f}")
+            ratios = [row[f"{time}_s"] / row[f"predicted_{time}_s"] for row in own]
+            words = (
+                f"rank correlation {rank.statistic:.3f}, measured is {min(ratios):.2f} to {max(ratios):.2f}"
+            )
+            found.append(f"{time} time on {link}, {len(own)} networks: {words} times predicted")
     return found
 
 
@@ -87,6 +120,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--limit", type=int, default=1000, help="test images of the integer network")
     parser.add_argument("--private-sample", type=int, default=8, help="images that two parties answer")
+    parser.add_argument(
+        "--least-accuracies", nargs="+", type=float, default=LEAST_ACCURACIES_PCT, metavar="PCT",
+        help="accuracies of the table of fastest networks",
+    )  # fmt: skip
     given = parser.parse_args(arguments)
     try:
         networks = networks_of(given.searches)
@@ -102,7 +139,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     write_rows(given.folder / "networks.csv", times, scored)
     write_figure(given.folder / "frontiers.svg", times)
-    print("\n".join([*render(times, scored), "", *correlations(times)]))
+    parts = (fastest(times, given.least_accuracies), render(times, scored), agreement(times))
+    print("\n\n".join("\n".join(part) for part in parts))
 
 
 if __name__ == "__main__":

@@ -115,9 +115,12 @@ def _times(network: Candidate, data: str, protocol: str, link: str, runs: int) -
         )
         found = json.loads(result.read_text())
     online, offline, predicted = found["online"], found["offline"], found["prediction"]
-    measured = {"online_s": online["latency_s"]["median"], "offline_s": offline["time_s"]}
+    latency = online["latency_s"]
+    measured = {"online_s": latency["median"], "offline_s": offline["time_s"]}
     return {
         **measured,
+        "online_q1_s": latency["q1"],
+        "online_q3_s": latency["q3"],
         "total_s": sum(measured.values()),
         "predicted_online_s": predicted["online"]["latency_s"],
         "predicted_total_s": predicted["online"]["latency_s"] + predicted["offline"]["time_s"],

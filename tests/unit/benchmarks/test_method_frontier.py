@@ -66,17 +66,22 @@ def test_every_network_is_measured_once_and_drawn(
         "--links",
         "loopback",
         "lan",
+        "--least-accuracies",
+        "85",
+        "70",
     ]
     method_frontier.main([*command, "--runs", "1", "--limit", "10", "--private-sample", "2"])
     printed = capsys.readouterr().out
-    lines = printed.splitlines()
+    fastest, table, agreement = (part.splitlines() for part in printed.strip().split("\n\n"))
+    lines = table
+    assert [line.split("|")[1].strip() for line in fastest[2:]] == ["85 %", "70 %"]
     assert [line.split("|")[1].strip() for line in lines[2:5]] == [
         "a: baseline",
         "a: pixel-16",
         "b: pixel-8",
     ]
-    assert all(" % of 10 |" in line and " % of 2 |" in line for line in lines[2:5])  # all are on a frontier
-    assert len([line for line in lines if " time on " in line and "3 networks" in line]) == 4
+    assert all(" %) | " in line and " of 2 |" in line for line in lines[2:5])  # all are on a frontier
+    assert len([line for line in agreement if " time on " in line and "3 networks" in line]) == 4
     with open(out / "networks.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [(row["network"], row["link"]) for row in rows][:2] == [
@@ -123,13 +128,29 @@ def test_the_correlation_is_of_ranks() -> None:
     rows = [
         {
             "link": "lan", "predicted_online_s": predicted, "online_s": measured,
-            "predicted_total_s": predicted, "total_s": -measured,
+            "predicted_total_s": predicted, "total_s": 1 / measured,
         }
-        for predicted, measured in ((1.0, 1.0), (2.0, 10.0), (3.0, 11.0), (4.0, 1000.0))
+        for predicted, measured in ((1.0, 1.0), (2.0, 10.0), (3.0, 12.0), (4.0, 1000.0))
     ]  # fmt: skip
-    assert method_frontier.correlations(rows) == [
-        "online time on lan, 4 networks: 1.000",
-        "total time on lan, 4 networks: -1.000",
+    assert method_frontier.agreement(rows) == [
+        "online time on lan, 4 networks: rank correlation 1.000, measured is 1.00 to 250.00 times predicted",
+        "total time on lan, 4 networks: rank correlation -1.000, measured is 0.00 to 1.00 times predicted",
+    ]
+
+
+def test_the_fastest_network_above_each_accuracy_is_listed() -> None:
+    rows = [
+        {"network": name, "link": "wan", "test_accuracy_pct": accuracy, "online_s": online, "total_s": total}
+        for name, accuracy, online, total in (
+            ("a", 92.0, 0.8, 2.0),
+            ("b", 90.0, 0.5, 1.0),
+            ("c", 85.0, 0.6, 0.9),
+        )
+    ]
+    assert method_frontier.fastest(rows, (93, 92, 85))[2:] == [
+        "| 93 % | - | - |",
+        "| 92 % | a 800.0 ms | a 2,000.0 ms |",
+        "| 85 % | b 500.0 ms | c 900.0 ms |",
     ]
 
 
