@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import gc
 import os
@@ -241,6 +242,14 @@ def history_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PI_BENCH_HISTORY", str(path))
         yield path
+
+
+@pytest.fixture(scope="session")
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands, which takes 20 ms to make. Reading words does not change it."""
+    from pi_bench.cli.parser import make_parser
+
+    return make_parser()
 
 
 @pytest.fixture(scope="session")
