@@ -96,6 +96,12 @@ SLOW = {
         "unit/network/interchange/test_onnx_spellings.py",
         "unit/network/lowering/test_spellings.py",
     ),
+    "slow": (
+        "unit/crypto/test_fss_server_view.py",
+        "unit/network/fusion/test_pieces.py",
+        "unit/network/interchange/test_onnx_fuzz.py",
+        "unit/page/test_overprint.py",
+    ),
 }
 """The tests that `make test-quick` leaves out, by marker: folders and files of tests/."""
 

@@ -72,6 +72,7 @@ def test_it_can_be_trained() -> None:
     torch.testing.assert_close(learned, torch.tensor([[0, 1], [-1, 1], [0.3, 0]]), atol=0.05, rtol=0)
 
 
+@pytest.mark.slow
 def test_a_recipe_says_where_polynomials_stand(tmp_path) -> None:
     module = build(RECIPE)
     found = {path: m for path, m in module.named_modules() if isinstance(m, PolynomialActivation)}
@@ -93,6 +94,7 @@ def test_random_networks_with_polynomials_stay_of_a_relus_size(tmp_path) -> None
     assert max(graph.ranges.values()) < 1e5
 
 
+@pytest.mark.slow
 def test_weights_come_back_with_their_channels(tmp_path) -> None:
     torch.manual_seed(2)
     module = build(RECIPE)
@@ -170,6 +172,7 @@ cubics = ["stem.relu"]
 identities = ["stages.1.0.relu?"]"""
 
 
+@pytest.mark.slow
 def test_layers_become_quadratic_cubic_linear_or_stay(tmp_path) -> None:
     text = "\n".join([line for line in TEXT.splitlines() if not line.startswith("polynomial")] + [MIXED])
     recipe = parse_recipe(text, "small")
@@ -209,6 +212,7 @@ def test_a_layer_becomes_one_thing(line: str, message: str) -> None:
         parse_recipe(TEXT.partition("polynomials")[0] + 'identities = ["*"]\nkept_relus = 3', "small")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masks", ["pixel", "channel"])
 def test_masks_choose_relus_among_polynomials(tmp_path, masks: str) -> None:
     lines = [line for line in TEXT.splitlines() if not line.startswith("polynomial")]
