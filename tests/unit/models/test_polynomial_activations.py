@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -239,3 +241,16 @@ def test_masks_choose_relus_among_polynomials(tmp_path, masks: str) -> None:
     torch.save(build(recipe).state_dict(), tmp_path / "state.pt")
     with pytest.raises(ModelError, match=r"the masks keep 1,152 ReLUs, recipe small says 320"):
         export_recipe(recipe, tmp_path / "m.pt", weights=tmp_path / "state.pt")
+
+
+@pytest.mark.slow
+def test_a_network_is_built_for_its_shapes_without_the_compiler_of_torch():
+    """torch imports it, and sympy, for the first comparison of tensors without values: 1.3 s."""
+    code = """if True:
+        import sys
+        from pi_bench.models import load_recipe
+        from pi_bench.models.building import build
+        build(load_recipe("resnet32-cifar100-quadratic-122880"), "meta")
+        assert sys.modules.keys().isdisjoint(("sympy", "torch._dynamo"))
+    """
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
