@@ -40,10 +40,12 @@ PARALLEL := -n 3 --dist loadfile --no-loadscope-reorder
 test: $(STAMP)
 	$(BIN)/python -m pytest $(PARALLEL) --durations=25
 
-# Without what starts processes, trains, draws networks or goes through everything: about a minute.
+# Without what starts processes, trains, draws networks, goes through everything or is slow: in a minute.
+# The 10 slowest tests are named at the end: one above 0.2 s is made cheaper, or marked slow.
 # Two processes on two cores: none of these tests waits, and each process imports torch and every test file.
 test-quick: $(STAMP)
-	$(BIN)/python -m pytest $(PARALLEL) -n 2 -m "not process and not training and not law and not exhaustive"
+	$(BIN)/python -m pytest $(PARALLEL) -n 2 --durations=10 \
+	  -m "not process and not training and not law and not exhaustive and not slow"
 
 # Random networks, thousands of them: tests/laws.
 fuzz: $(STAMP)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import gc
 import os
@@ -95,57 +96,67 @@ SLOW = {
         "unit/network/interchange/test_onnx_spellings.py",
         "unit/network/lowering/test_spellings.py",
     ),
+    "slow": (
+        "unit/crypto/test_fss_server_view.py",
+        "unit/network/fusion/test_pieces.py",
+        "unit/network/interchange/test_onnx_fuzz.py",
+        "unit/page/test_overprint.py",
+    ),
 }
 """The tests that `make test-quick` leaves out, by marker: folders and files of tests/."""
 
 
 LONG = (
-    "unit/network/interchange/test_onnx_node_suite.py",
     "unit/models/reduction/test_engines.py",
+    "contract/test_messages.py",
     "cli/test_reduce.py",
-    "unit/models/reduction/test_darts.py",
-    "cli/test_reduce_nas.py",
-    "unit/models/reduction/test_safenet.py",
     "unit/models/test_every_recipe.py",
+    "unit/models/reduction/test_darts.py",
+    "unit/network/interchange/test_onnx_node_suite.py",
+    "unit/models/reduction/test_safenet.py",
+    "contract/test_operators.py",
+    "unit/crypto/test_gadget_law.py",
+    "contract/test_unique_pads.py",
+    "cli/test_reduce_nas.py",
     "cli/test_reduce_objective.py",
     "unit/models/reduction/test_plan.py",
-    "unit/crypto/test_fss_server_view.py",
-    "unit/test_pytest_plugin.py",
-    "unit/models/reduction/test_nas.py",
-    "cli/test_two_machines.py",
     "cli/test_interruption.py",
+    "cli/test_floor.py",
+    "unit/test_pytest_plugin.py",
+    "laws/test_exactness.py",
+    "unit/crypto/he/test_copies.py",
+    "cli/test_two_machines.py",
     "test_docstrings.py",
     "test_fenced_examples.py",
     "cli/test_serve_infer.py",
     "unit/metrics/test_micro.py",
-    "contract/test_operators.py",
-    "unit/models/reduction/test_population.py",
     "cli/test_streams.py",
     "cli/test_latency.py",
-    "cli/test_floor.py",
     "unit/benchmarks/test_fidelity_table.py",
-    "contract/test_messages.py",
-    "contract/test_one_time.py",
-    "unit/models/training/test_workers.py",
     "cli/test_table.py",
     "cli/test_sweep.py",
-    "cli/test_toy.py",
-    "laws/test_exactness.py",
-    "unit/crypto/test_ferret_parameters.py",
-    "unit/crypto/he/test_copies.py",
-    "contract/test_unique_pads.py",
     "cli/test_compare.py",
     "cli/test_isolation.py",
-    "contract/test_agreement.py",
     "cli/test_reduce_safenet.py",
     "cli/test_reduce_autorep.py",
     "cli/test_reduce_population.py",
-    "cli/test_report.py",
     "cli/test_fidelity.py",
     "cli/test_accuracy.py",
-    "unit/crypto/he/test_join.py",
-    "unit/crypto/test_gadget_law.py",
+    "contract/test_agreement.py",
+    "unit/models/test_recipe_counts.py",
+    "unit/models/linearization/test_linearize.py",
+    "cli/test_toy.py",
+    "cli/test_report.py",
+    "unit/models/reduction/test_deepreduce.py",
+    "contract/test_one_time.py",
+    "unit/models/reduction/test_autorep.py",
     "unit/crypto/test_fss_views.py",
+    "unit/crypto/test_fss_server_view.py",
+    "unit/crypto/he/test_linear.py",
+    "unit/models/reduction/test_population.py",
+    "unit/models/reduction/test_nas.py",
+    "contract/test_floor.py",
+    "unit/models/reduction/test_prune.py",
 )
 """Files that take 10 s or more, the longest first. They start first, so that no process waits for one at the
 end."""
@@ -241,6 +252,14 @@ def history_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PI_BENCH_HISTORY", str(path))
         yield path
+
+
+@pytest.fixture(scope="session")
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands, which takes 20 ms to make. Reading words does not change it."""
+    from pi_bench.cli.parser import make_parser
+
+    return make_parser()
 
 
 @pytest.fixture(scope="session")

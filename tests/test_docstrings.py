@@ -63,16 +63,28 @@ def has_example(docstring: str) -> bool:
     return ">>> " in docstring or "```python" in docstring
 
 
-def public_definitions() -> Iterator[tuple[str, Definition]]:
-    """Yields the place and the node of every module-level definition of the package."""
-    for path in source_files():
+@pytest.fixture(scope="module")
+def trees() -> dict[Path, ast.Module]:
+    """The syntax tree of every source file, parsed once."""
+    return {path: ast.parse(path.read_text()) for path in source_files()}
+
+
+Public = list[tuple[str, Definition]]
+
+
+@pytest.fixture(scope="module")
+def public_definitions(trees: dict[Path, ast.Module]) -> Public:
+    """The place and the node of every module-level definition of the package."""
+    found = []
+    for path, tree in trees.items():
         place = path.relative_to(ROOT).as_posix()
         private = path.name.startswith("_") and path.name != "__init__.py"
         if private or place.startswith(RECORDS):
             continue
-        for node in ast.parse(path.read_text()).body:
+        for node in tree.body:
             if isinstance(node, Definition) and not node.name.startswith("_"):
-                yield f"{place}:{node.lineno} {node.name}", node
+                found.append((f"{place}:{node.lineno} {node.name}", node))
+    return found
 
 
 @pytest.mark.exhaustive
@@ -94,10 +106,8 @@ def test_examples_give_what_they_show(path: Path) -> None:
     assert not report, "\n".join(report)
 
 
-def test_every_public_definition_has_an_example() -> None:
-    missing = [
-        place for place, node in public_definitions() if not has_example(ast.get_docstring(node) or "")
-    ]
+def test_every_public_definition_has_an_example(public_definitions: Public) -> None:
+    missing = [place for place, node in public_definitions if not has_example(ast.get_docstring(node) or "")]
     assert not missing
 
 
@@ -124,10 +134,10 @@ def members(node: Definition) -> Iterator[ast.FunctionDef]:
             yield member
 
 
-def test_docstrings_begin_as_they_should() -> None:
+def test_docstrings_begin_as_they_should(public_definitions: Public) -> None:
     """A function's first paragraph starts with a verb, and each paragraph ends with a period."""
     wrong = []
-    for place, definition in public_definitions():
+    for place, definition in public_definitions:
         for node in (definition, *members(definition)):
             paragraph = inspect.cleandoc(ast.get_docstring(node) or "").split("\n\n")[0]
             word = paragraph.split(maxsplit=1)[0] if paragraph else ""
@@ -174,12 +184,12 @@ def wrong_entries(node: Definition) -> Iterator[str]:
                 yield f"{title}: {line}"
 
 
-def test_arguments_and_attributes_stand_one_per_line_under_their_title() -> None:
+def test_arguments_and_attributes_stand_one_per_line_under_their_title(trees: dict[Path, ast.Module]) -> None:
     """`Args:` names arguments that exist, `Attributes:` fields that exist, and no other text lists any."""
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {text}"
-        for path in source_files()
-        for node in ast.walk(ast.parse(path.read_text()))
+        for path, tree in trees.items()
+        for node in ast.walk(tree)
         if isinstance(node, Definition)
         for text in wrong_entries(node)
     ]

@@ -53,7 +53,9 @@ class PolynomialActivation(nn.Module):
         channels, ones = shape[0], (1,) * (len(shape) - 1)
         self.coefficients = nn.Parameter(torch.empty(degree + 1, channels, *ones))
         self.follow_relu()
-        self.register_buffer("relu", (torch.arange(channels) < relu_channels).reshape(channels, *ones))
+        # Without a comparison: on the device "meta", torch imports its compiler for one.
+        self.register_buffer("relu", torch.zeros(channels, *ones, dtype=torch.bool))
+        self.relu[:relu_channels] = True
         self.relus_each = math.prod(shape[1:])
         self.relu_part = 0.0
 

@@ -1,4 +1,8 @@
-"""The graphs of networks that are not trained, for predictions, which need shapes alone."""
+"""The graphs of networks that are not trained, for predictions, which need shapes alone.
+
+A search to a predicted time asks for many networks that differ in their masks alone. They have one trace: the
+masks are parameters, and a trace does not depend on the values of parameters.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,14 @@ import torch
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import calibrate
 from pi_bench.network.lowering import lower
+from pi_bench.network.lowering.tracing import traced
 
 from ..building import build
 from ..networks.polynomial import draw_relu_channels
 from ..random_weights import draw_relu_masks, noise_images, randomize
+from ..recipe import Recipe
 from ..recipe_schema import parse_recipe
+from ..recipe_writing import format_recipe
 
 _SEED = 1
 _IMAGE_COUNT = 4
@@ -40,5 +47,23 @@ def untrained_graph(recipe: str) -> Graph:
             draw_relu_masks(module, found.kept_relus, _SEED)
         draw_relu_channels(module, _SEED)
         randomize(module, images, _SEED)
-    graph = lower(module, torch.from_numpy(images[:1]), name=found.name)
+    graph = lower(_trace(found, module), torch.from_numpy(images[:1]), name=found.name)
     return dataclasses.replace(graph, ranges=calibrate(graph, images))
+
+
+def _trace(recipe: Recipe, module: torch.nn.Module) -> torch.export.ExportedProgram:
+    """Returns the trace of the recipe's network with the parameters and buffers of `module`."""
+    kept = None if recipe.kept_relus is None else 0
+    alike = dataclasses.replace(recipe, name="untrained", kept_relus=kept, published=None)
+    program = _trace_of_alike(format_recipe(alike))
+    program.state_dict.update(module.state_dict())
+    buffers = dict(module.named_buffers())
+    program.constants.update({name: buffers[name] for name in program.constants.keys() & buffers.keys()})
+    return program
+
+
+@lru_cache(maxsize=2)
+def _trace_of_alike(recipe: str) -> torch.export.ExportedProgram:
+    """Returns the trace of the networks that differ from a recipe's text in name and masks alone."""
+    found = parse_recipe(recipe, "the recipe")
+    return traced(build(found), torch.zeros(1, *found.input_shape))

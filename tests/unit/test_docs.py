@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import importlib
 import re
@@ -11,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from pi_bench.cli.parser import make_parser
 from pi_bench.errors import EXIT_CODES
 from pi_bench.registry import find_protocol, protocol_names
 
@@ -151,15 +151,15 @@ def commands() -> list[str]:
 
 
 @pytest.mark.parametrize("command", commands())
-def test_commands_are_taken(command: str) -> None:
+def test_commands_are_taken(command: str, parser: argparse.ArgumentParser) -> None:
     taken, _, _ = command.partition(" > ")  # the shell's
-    make_parser().parse_args(shlex.split(taken, comments=True)[1:])
+    parser.parse_args(shlex.split(taken, comments=True)[1:])
 
 
-def test_commands_named_in_text_exist(capsys: pytest.CaptureFixture[str]) -> None:
+def test_commands_named_in_text_exist(parser: argparse.ArgumentParser) -> None:
     for command in {code for code in INLINE if re.fullmatch(r"pi-bench \w+", code)}:
         with pytest.raises(SystemExit) as exit_:
-            make_parser().parse_args([*command.split()[1:], "--help"])
+            parser.parse_args([*command.split()[1:], "--help"])
         assert exit_.value.code == 0, command
 
 

@@ -61,6 +61,7 @@ def test_a_command_takes_the_options_that_name_it(command: str) -> None:
             assert "{" not in str(action.help)
 
 
+@pytest.mark.slow
 def test_every_option_is_read_by_name_and_comes_from_its_key() -> None:
     """An option that only the table names would do nothing."""
     read: set[str] = set()

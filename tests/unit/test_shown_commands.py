@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from pi_bench.cli.parser import make_parser
 from tests.shown_commands import runs
 from tests.shown_commands.__main__ import main
 from tests.shown_commands.collection import DOCUMENTS, ROOT, all_commands, blocks, commands, commands_from
@@ -38,13 +37,13 @@ def test_a_block_with_commands_is_marked_as_shell() -> None:
 
 
 @pytest.mark.parametrize("command", RUN, ids=lambda each: each.place)
-def test_a_command_that_is_run_is_accepted(command) -> None:
+def test_a_command_that_is_run_is_accepted(command, parser) -> None:
     """With its substitutions. tests/unit/test_docs.py checks commands and targets as they are shown."""
     taken, _, _ = command.tested.replace("{port}", "7000").partition(" > ")
     program, *arguments = shlex.split(taken)
     assert program in STARTS
     if program == "pi-bench":
-        make_parser().parse_args(arguments)
+        parser.parse_args(arguments)
     elif program == "python":
         assert arguments[0] == "-m" and importlib.util.find_spec(arguments[1])
 

@@ -76,6 +76,7 @@ def related(zero: np.ndarray, active: np.ndarray, choices: np.ndarray, delta: np
     return bool((active == zero ^ choices[:, None] * delta).all())
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(data=st.data(), even=st.booleans(), threads=st.integers(1, 3), seed=st.integers(0, 1000))
 def test_every_ot_of_a_plan_is_correlated(

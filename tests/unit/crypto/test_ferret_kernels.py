@@ -62,9 +62,9 @@ def _numbers(labels: np.ndarray) -> list[int]:
         (3, 2, 1, 4),
         (5, 3, 50, 1),
         (6, 1, 2**12, 2),
-        (9, 1, 700, 3),
+        pytest.param(9, 1, 700, 3, marks=pytest.mark.slow),
         (4, 1, SMALL.secrets, 5),
-        (4, 1, LARGE.secrets, 6),
+        pytest.param(4, 1, LARGE.secrets, 6, marks=pytest.mark.slow),
     ],
 )
 def test_both_parties_equal_the_model(isa: str, levels: int, groups: int, secrets: int, seed: int) -> None:

@@ -97,11 +97,13 @@ def test_no_share_below_the_smallest_one_may_have_as_many_rows_as_secrets() -> N
         assert most_rows(parameters, trees, share + 0.001) > (share + 0.001) * parameters.secrets
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("parameters", [SMALL, pytest.param(LARGE, marks=pytest.mark.exhaustive), FORMER[0]])
 def test_the_subsystems_of_the_threat_model_can_be_constructed(parameters: FerretParameters) -> None:
     assert peeled_subsystem(parameters, parameters.most_trees, seed=1) == PEELED[parameters]
 
 
+@pytest.mark.slow
 def test_typical_even_covers_have_the_rows_of_the_threat_model() -> None:
     found = [cover_rows(p, p.most_trees) for p in (SMALL, LARGE)]
     assert found == [8165, 30_333]
@@ -189,6 +191,7 @@ def test_lists_make_decoding_cheaper_and_sums_make_lists_shorter() -> None:
         assert bits == sorted(bits, reverse=True)
 
 
+@pytest.mark.slow
 def test_the_search_for_the_best_decoding_is_wide_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     def found() -> list[float]:
         return [

@@ -124,7 +124,10 @@ def test_elements_that_fill_no_group(name: str) -> None:
     np.testing.assert_array_equal(result, expected(case, x, v[:count]))
 
 
-@pytest.mark.parametrize(("bits", "step"), [(6, 1), (11, 1), (16, 16)])
+@pytest.mark.parametrize(
+    ("bits", "step"),
+    [(6, 1), pytest.param(11, 1, marks=pytest.mark.slow), pytest.param(16, 16, marks=pytest.mark.slow)],
+)
 def test_both_shares_of_a_table_add_up_at_every_index(bits: int, step: int) -> None:
     """T_S xor T_C = [w xor m > c], for 32 elements with masks of their own and every u of the window.
 
@@ -148,6 +151,7 @@ def test_both_shares_of_a_table_add_up_at_every_index(bits: int, step: int) -> N
         assert np.array_equal(of_server ^ of_client, (index ^ mask) > limit)
 
 
+@pytest.mark.slow
 def test_slices_threads_and_paths_give_the_same_bytes(isa: str) -> None:
     for name in ("default", "exact", "truncation by 12"):
         spec, groups = LARGE[name][0], 700  # enough for every step to use both threads

@@ -54,6 +54,7 @@ def test_derive_key_is_hkdf_sha256(secret: bytes, purpose: str, context: list[by
     assert derive_key(secret, purpose, *context, byte_count=48) == expected
 
 
+@pytest.mark.slow
 @given(st.text(min_size=1, max_size=9), st.lists(st.binary(max_size=9)))
 def test_domain_hash_is_personal_blake2b(purpose: str, parts: list[bytes]) -> None:
     data = b"".join(len(p).to_bytes(8, "little") + p for p in [purpose.encode(), *parts])

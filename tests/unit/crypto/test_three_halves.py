@@ -126,6 +126,7 @@ def chain_of(values: list[tuple[int, int]], delta: Label) -> Counter:
     return seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("delta", [(1, 0), (1, 1)], ids=str)
 def test_the_tables_of_two_gates_are_uniform_together(delta: Label) -> None:
     """Every pair of 2^6 tables once, for halves of one bit and all values of the four bits that enter."""

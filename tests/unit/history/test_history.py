@@ -177,6 +177,7 @@ def write_many(path: Path, start: int, count: int) -> None:
             history.add(result(number))
 
 
+@pytest.mark.slow
 def test_several_writers_lose_nothing(tmp_path: Path) -> None:
     path = tmp_path / "history.db"
     context = multiprocessing.get_context("fork")

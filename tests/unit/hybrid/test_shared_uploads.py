@@ -207,6 +207,7 @@ def test_a_product_has_at_most_eight_parts() -> None:
 SMALL = st.integers(1, 3)
 
 
+@pytest.mark.slow
 @given(*[st.tuples(SMALL, SMALL)] * 2, st.tuples(SMALL, SMALL), *[st.tuples(SMALL, SMALL)] * 2)
 def test_a_kernel_within_another_computes_the_same(inner, outer, stride, dilation, offset) -> None:
     """For every kernel whose taps are found within a larger one, in any stride, dilation and padding."""
@@ -268,6 +269,7 @@ def resnet18_products(objective: str, weight_bits: int, ahead: int) -> list[Prod
     return [job for program in programs for job in program_products(program, objective, ahead)]
 
 
+@pytest.mark.slow
 def test_the_statistical_distance_of_the_threat_model_with_shared_uploads() -> None:
     """Logarithms for all released coefficients per inference of a ResNet18, and the largest noise."""
 

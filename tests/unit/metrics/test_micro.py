@@ -18,6 +18,8 @@ from pi_bench.report.micro import build_micro, render_micro
 
 TINY = CaseSettings(count=70, threads=(1, 2), repetitions=2)
 FAMILIES = families_of(BUILT_IN)
+# Homomorphic encryption takes half of this file's time.
+MARKS = {"he": pytest.mark.exhaustive, "channel": pytest.mark.slow, "memory": pytest.mark.slow}
 
 
 @pytest.fixture(autouse=True)
@@ -45,11 +47,7 @@ def small_layers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(he, "_LAYERS", layers)
 
 
-@pytest.mark.parametrize(
-    "name",
-    # Homomorphic encryption takes half of this file's time.
-    [pytest.param(name, marks=pytest.mark.exhaustive if name == "he" else ()) for name in FAMILIES],
-)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS.get(name, ())) for name in FAMILIES])
 def test_every_family_gives_a_valid_result(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")  # a table that does not fit leaves out columns and cuts no case
     result = run_micro({name: FAMILIES[name]}, TINY)
@@ -65,6 +63,7 @@ def test_every_family_gives_a_valid_result(name: str, monkeypatch: pytest.Monkey
     assert all(f"  {row['case']}  " in text for row in result["results"])
 
 
+@pytest.mark.slow
 def test_layers_are_timed_at_every_step() -> None:
     """Answers are joined and inputs copied in the plans where either is worthwhile."""
     steps: dict[str, set[str]] = {}
@@ -141,6 +140,7 @@ def test_short_calls_are_repeated_and_the_first_is_not_counted(monkeypatch: pyte
     assert len(calls) == 2 + 3 * 2
 
 
+@pytest.mark.slow
 def test_loopback_carries_bytes_and_frames() -> None:
     with Echo() as echo:
         echo.send(1_000_003)

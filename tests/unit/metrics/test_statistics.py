@@ -27,6 +27,7 @@ def test_environment_is_json_and_names_no_path() -> None:
     assert {"cpu_model", "core_count", "instruction_set", "versions", "commit"} <= json.loads(text).keys()
 
 
+@pytest.mark.slow
 def test_the_interval_of_the_median_holds_it_as_often_as_it_says() -> None:
     generator = np.random.default_rng(1)
     held = 0

@@ -39,6 +39,7 @@ def groups_of(gains):
     )
 
 
+@pytest.mark.slow
 @given(groups_of(st.sampled_from([16.0, 32.0, 64.0, 96.0])), st.integers(-5, 500))
 def test_no_choice_that_saves_as_many_relus_risks_less(groups, wanted):
     found, least = least_risk_kinds(groups, float(wanted)), brute_force(groups, wanted)
@@ -48,6 +49,7 @@ def test_no_choice_that_saves_as_many_relus_risks_less(groups, wanted):
         assert gain >= wanted and risk == pytest.approx(least)
 
 
+@pytest.mark.slow
 @given(groups_of(st.floats(1e-3, 1e-1)), st.floats(1e-4, 0.2))
 def test_seconds_are_rounded_by_less_than_a_thousandth_of_the_wanted_ones(groups, wanted):
     found, least = least_risk_kinds(groups, wanted), brute_force(groups, wanted * 1.001)

@@ -61,7 +61,7 @@ NETWORKS = {network_of(small := tiny(load_recipe(name))): (small, name) for name
 )
 def test_the_integer_network_computes_what_the_module_does(recipe, tmp_path):
     module = build(recipe)
-    images = noise_images(32, recipe.input_shape, 5)
+    images = noise_images(12, recipe.input_shape, 5)
     randomize(module, images, 5)
     pi_bench.export(module, images[:1], tmp_path / "model.pt", calibration=images)
     graph = load_model(tmp_path / "model.pt")

@@ -52,6 +52,7 @@ def scrambled():
     return module
 
 
+@pytest.mark.slow
 def test_a_recipe_counts_and_writes_its_mixtures(tmp_path):
     assert RECIPE.relu_count == 64 + 2 * 4 * 64 + 2 * 16
     assert [path for path, _ in RECIPE.relu_shapes()] == ["stages.0.0.relu1", "stages.0.0.relu2"]
@@ -82,6 +83,7 @@ def test_each_channel_has_its_kind_and_trains_up_to_its_degree():
     assert trained.sum(dim=0)[[relu, cubic, quadratic, linear]].tolist() == [0, 4, 3, 0]
 
 
+@pytest.mark.slow
 def test_the_exported_network_has_the_kinds_exactly(tmp_path):
     """Only channels with a square are multiplied, and only ReLU channels have ReLUs; answers are equal."""
     module = scrambled()

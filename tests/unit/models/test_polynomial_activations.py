@@ -2,6 +2,8 @@
 
 import dataclasses
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -72,6 +74,7 @@ def test_it_can_be_trained() -> None:
     torch.testing.assert_close(learned, torch.tensor([[0, 1], [-1, 1], [0.3, 0]]), atol=0.05, rtol=0)
 
 
+@pytest.mark.slow
 def test_a_recipe_says_where_polynomials_stand(tmp_path) -> None:
     module = build(RECIPE)
     found = {path: m for path, m in module.named_modules() if isinstance(m, PolynomialActivation)}
@@ -93,6 +96,7 @@ def test_random_networks_with_polynomials_stay_of_a_relus_size(tmp_path) -> None
     assert max(graph.ranges.values()) < 1e5
 
 
+@pytest.mark.slow
 def test_weights_come_back_with_their_channels(tmp_path) -> None:
     torch.manual_seed(2)
     module = build(RECIPE)
@@ -170,6 +174,7 @@ cubics = ["stem.relu"]
 identities = ["stages.1.0.relu?"]"""
 
 
+@pytest.mark.slow
 def test_layers_become_quadratic_cubic_linear_or_stay(tmp_path) -> None:
     text = "\n".join([line for line in TEXT.splitlines() if not line.startswith("polynomial")] + [MIXED])
     recipe = parse_recipe(text, "small")
@@ -209,6 +214,7 @@ def test_a_layer_becomes_one_thing(line: str, message: str) -> None:
         parse_recipe(TEXT.partition("polynomials")[0] + 'identities = ["*"]\nkept_relus = 3', "small")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("masks", ["pixel", "channel"])
 def test_masks_choose_relus_among_polynomials(tmp_path, masks: str) -> None:
     lines = [line for line in TEXT.splitlines() if not line.startswith("polynomial")]
@@ -235,3 +241,16 @@ def test_masks_choose_relus_among_polynomials(tmp_path, masks: str) -> None:
     torch.save(build(recipe).state_dict(), tmp_path / "state.pt")
     with pytest.raises(ModelError, match=r"the masks keep 1,152 ReLUs, recipe small says 320"):
         export_recipe(recipe, tmp_path / "m.pt", weights=tmp_path / "state.pt")
+
+
+@pytest.mark.slow
+def test_a_network_is_built_for_its_shapes_without_the_compiler_of_torch():
+    """torch imports it, and sympy, for the first comparison of tensors without values: 1.3 s."""
+    code = """if True:
+        import sys
+        from pi_bench.models import load_recipe
+        from pi_bench.models.building import build
+        build(load_recipe("resnet32-cifar100-quadratic-122880"), "meta")
+        assert sys.modules.keys().isdisjoint(("sympy", "torch._dynamo"))
+    """
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

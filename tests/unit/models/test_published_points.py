@@ -53,6 +53,7 @@ def test_other_columns_are_refused():
         published_points("digits")
 
 
+@pytest.mark.slow
 def test_published_points_are_in_the_figure_alone(tmp_path, monkeypatch, capsys):
     pytest.importorskip("matplotlib")
     measured = Candidate("ours", "snl", "pixel", 1_000_000, test_accuracy_pct=10.0)

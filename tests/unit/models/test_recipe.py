@@ -49,6 +49,7 @@ def test_the_table_is_complete():
     assert len(set(recipe_names())) == len(recipe_names()) == len(list(RECIPES.glob("*.toml")))
 
 
+@pytest.mark.slow
 def test_listing_imports_no_torch():
     code = "import sys, pi_bench.models as m; m.recipe_names(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -39,6 +39,7 @@ def test_a_program_has_the_shares_of_its_recipe(tmp_path):
     assert sum(counts.truncation_count for counts in found) == program.truncation_count > 0
 
 
+@pytest.mark.slow
 def test_elements_that_are_gathered_count_at_the_resolution_of_their_map(tmp_path):
     more = 'masks = "pixel"\nkept_relus = 500\npolynomials = ["*"]\n'
     recipe = parse_recipe(RECIPE.replace("culled_stages = [2]\n", "") + more, "small")

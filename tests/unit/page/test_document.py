@@ -10,6 +10,8 @@ import re
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from pi_bench.history.result_files import read_file
 from pi_bench.page import sections_of
 from pi_bench.page.document import html_page
@@ -72,6 +74,7 @@ def test_the_embedded_results_are_those_that_were_given(tmp_path: Path) -> None:
     assert [document for document, _ in read_file(path)] == json.loads(json.dumps(documents))
 
 
+@pytest.mark.slow
 def test_a_page_of_fifty_runs_stays_below_three_megabytes() -> None:
     documents = [variant(name=f"resnet18-cifar100-{n}", relu_count=n, factor=1 + n / 7) for n in range(50)]
     for document in documents:
@@ -81,6 +84,7 @@ def test_a_page_of_fifty_runs_stays_below_three_megabytes() -> None:
     assert len(page_of(*documents).encode()) < 3_000_000
 
 
+@pytest.mark.slow
 def test_every_plot_has_a_table_and_a_text_alternative() -> None:
     page = page_of(*several())
     figures = re.findall(r"<figure.*?</figure>", page, re.DOTALL)
@@ -90,6 +94,7 @@ def test_every_plot_has_a_table_and_a_text_alternative() -> None:
         assert len(re.findall(r'role="img" aria-label="[^"]{40,}"', figure)) == 1
 
 
+@pytest.mark.slow
 def test_a_figure_file_marks_a_caution_in_letters() -> None:
     """Otherwise its label has another font than the others."""
     documents = several()
@@ -98,6 +103,7 @@ def test_a_figure_file_marks_a_caution_in_letters() -> None:
     assert "12288 · delphi · (!)<" in svg and "⚠" not in svg
 
 
+@pytest.mark.slow
 def test_a_figure_file_draws_the_runs_in_light_colors() -> None:
     plot = plots_of(sections_of(inputs_of(*several())))[0]
     content = dict(figure_files(plot))
@@ -107,6 +113,7 @@ def test_a_figure_file_draws_the_runs_in_light_colors() -> None:
     assert "57344 · fss<" in svg
 
 
+@pytest.mark.slow
 def test_an_explained_word_leads_to_its_meaning_where_it_is_used_first() -> None:
     sections = sections_of(inputs_of(*several()))
     page = html_page("title", sections, several(), (("mode", "windowed"),))

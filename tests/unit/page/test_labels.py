@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from pi_bench.page import sections_of
 from pi_bench.page.parts import Section
 from pi_bench.report.quantities import seconds, times_text
@@ -14,6 +16,7 @@ def sections(*documents: dict[str, Any]) -> dict[str, Section]:
     return {section.name: section for section in sections_of(inputs_of(*documents))}
 
 
+@pytest.mark.slow
 def test_plots_of_one_link_name_it_in_their_title_alone() -> None:
     found = sections(*several())
     for name in ("phases", "floors", "predictions"):
@@ -28,6 +31,7 @@ def test_plots_of_one_link_name_it_in_their_title_alone() -> None:
     assert ["link loopback" in titles[0], "link lan" in titles[1]] == [True, True]
 
 
+@pytest.mark.slow
 def test_the_page_says_what_the_ellipsis_stands_for() -> None:
     words = "The names of all networks begin with resnet18-cifar100-, and … stands for it."
     assert words in sections(*several())["headline"].words
@@ -61,6 +65,7 @@ def test_times_near_the_floor_have_a_second_decimal() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_latencies_over_relus_and_over_the_prediction_stand_on_logarithmic_axes() -> None:
     """On linear axes the points of the fastest link would lie on one another."""
     over_relus, over_prediction = sections(*several())["growth"].plots

@@ -29,6 +29,7 @@ def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         yield page
 
 
+@pytest.mark.slow
 def test_paper_has_the_chosen_run_and_the_tables_that_are_open(opened: Page) -> None:
     def pages() -> int:
         printed = base64.b64decode(opened.ask("Page.printToPDF")["data"])
@@ -63,6 +64,7 @@ def test_the_first_column_of_a_table_stays_in_view_on_a_phone(opened: Page) -> N
     assert moved["by"] == 200 and moved["first"] == 0 and moved["second"] < 0
 
 
+@pytest.mark.slow
 def test_every_section_leads_back_to_the_top(opened: Page) -> None:
     ends = opened.run(
         "[...document.querySelectorAll('main > section:not(#data)')].map((e) => e.lastElementChild.innerText)"

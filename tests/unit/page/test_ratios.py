@@ -20,6 +20,7 @@ def sections(*documents: dict[str, Any]) -> dict[str, Section]:
     return {section.name: section for section in sections_of(inputs_of(*documents))}
 
 
+@pytest.mark.slow
 def test_protocols_are_compared_on_the_same_network_and_link() -> None:
     """The runs of fss take twice as long as those of delphi, and send as much."""
     documents = steady(several())
@@ -45,6 +46,7 @@ def steady(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return documents
 
 
+@pytest.mark.slow
 def test_a_ratio_in_the_headline_is_of_runs_without_a_caution_and_has_their_other_mark() -> None:
     documents = steady(several())
     documents[2]["cautions"] = [{"code": "load", "text": "other programs ran"}]  # fss on loopback
@@ -108,6 +110,7 @@ def _place(rows: Any, name: str) -> int:
     return next(at for at, row in enumerate(rows) if row.layer.name == name)
 
 
+@pytest.mark.slow
 def test_the_headline_says_where_the_time_goes_and_that_of_one_run_leads_to_its_layers() -> None:
     found = sections(variant())
     (card,) = (fact for fact in found["headline"].facts if fact.term == "where time goes")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
+
 from pi_bench.page import sections_of
 from pi_bench.page.document import html_page
 from pi_bench.page.parts import Section
@@ -31,6 +33,7 @@ def with_remarks() -> list[dict[str, Any]]:
     return documents
 
 
+@pytest.mark.slow
 def test_a_result_with_a_caution_is_marked_where_its_figures_stand_and_leads_to_the_text() -> None:
     documents = with_remarks()
     found = sections(*documents)
@@ -48,6 +51,7 @@ def test_a_result_with_a_caution_is_marked_where_its_figures_stand_and_leads_to_
     assert page.count('href="#caution-1"') == 2  # the card and the row of the run
 
 
+@pytest.mark.slow
 def test_an_uncertain_latency_without_a_caution_has_a_weaker_mark_that_leads_to_the_reason() -> None:
     documents = with_remarks()
     for number in (0, 3):  # the second has a caution as well
@@ -70,12 +74,14 @@ def test_an_uncertain_latency_without_a_caution_has_a_weaker_mark_that_leads_to_
     assert labels[:2] == ["…12288 · delphi · †", "…12288 · fss · †"]
 
 
+@pytest.mark.slow
 def test_a_page_without_cautions_has_neither_mark_nor_card() -> None:
     found = sections(*({**document, "cautions": []} for document in several()))
     assert not any("⚠" in str(section) for section in found.values())
     assert "cautions" not in [fact.term for fact in found["headline"].facts]
 
 
+@pytest.mark.slow
 def test_cautions_come_first_and_notes_that_differ_in_numbers_alone_are_one() -> None:
     rows = sections(*with_remarks())["machines"].tables[-1].rows
     assert rows == (
@@ -85,6 +91,7 @@ def test_cautions_come_first_and_notes_that_differ_in_numbers_alone_are_one() ->
     )
 
 
+@pytest.mark.slow
 def test_a_link_that_was_not_kept_has_a_caution_with_the_phases_and_the_range_of_figures() -> None:
     """The stored results have none, as those of older versions."""
     documents = [{**document, "cautions": []} for document in with_remarks()]
@@ -129,6 +136,7 @@ def test_sets_of_runs_are_named_by_what_they_share() -> None:
     assert group_text(runs[:1] + runs[4:5] + runs[7:9], runs) == "4 of 12 runs: all runs"
 
 
+@pytest.mark.slow
 def test_random_weights_stand_beside_the_verification() -> None:
     documents = several()
     terms = {fact.term: fact for fact in sections(*documents)["headline"].facts}

@@ -46,6 +46,7 @@ def rows(plot: Plot, layer: int = 0) -> list[dict[str, Any]]:
     return values
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(TIMES, TIMES), min_size=1, max_size=8))
 def test_segments_of_a_layer_touch_and_add_up_to_its_time(times: list[tuple[dict[str, float], ...]]) -> None:
     fields = msgspec.to_builtins(LAYER)
@@ -179,6 +180,7 @@ def predicted_at(*ratios: float) -> list[dict[str, Any]]:
     return documents
 
 
+@pytest.mark.slow
 def test_predictions_are_judged_over_all_runs_and_by_the_groups_that_err_to_one_side() -> None:
     found = sections(*predicted_at(0.99, 0.8, 1.1))["predictions"]
     assert found.words[1] == (
@@ -193,6 +195,7 @@ def test_predictions_are_judged_over_all_runs_and_by_the_groups_that_err_to_one_
     assert len(sections(*predicted_at(0.9, 0.8))["predictions"].words) == 1  # two may agree by chance
 
 
+@pytest.mark.slow
 def test_the_points_of_both_phases_are_the_medians_with_their_intervals() -> None:
     """Runs on several links have one plot per link and phase; on one axis the shorter times would vanish."""
     found = sections(*several())["phases"]
@@ -271,6 +274,7 @@ def test_the_table_of_causes_says_what_a_longer_round_trip_adds() -> None:
     assert "longer round trips add" not in sections(variant())["causes"].plots[0].table.columns
 
 
+@pytest.mark.slow
 def test_networks_protocols_and_memory_stand_in_tables() -> None:
     networks, protocols, needs = sections(*several())["resources"].tables
     assert [row[0] for row in networks.rows] == ["…12288", "…57344", "…229376"]
@@ -350,6 +354,7 @@ def test_runs_of_one_setting_are_told_apart_by_what_differs_in_their_files() -> 
     assert [run.label.rpartition(" · ")[2] for run in labeled_runs(results)] == ["003-full.pt", "007-cut.pt"]
 
 
+@pytest.mark.slow
 def test_the_headline_has_one_card_per_link_and_the_settings_beside_the_run() -> None:
     documents = [
         variant(protocol=protocol, link=link, factor=factor)
@@ -386,6 +391,7 @@ def test_the_headline_has_one_card_per_link_and_the_settings_beside_the_run() ->
     ]
 
 
+@pytest.mark.slow
 def test_the_table_of_runs_has_a_number_for_each_figure_by_which_it_is_sorted() -> None:
     tables = sections(*several())["headline"].tables
     assert [table.title[: table.title.index(".")] for table in tables] == [
@@ -402,6 +408,7 @@ def test_the_table_of_runs_has_a_number_for_each_figure_by_which_it_is_sorted() 
             assert named["ReLUs"][0] == f"{named['ReLUs'][1]:,}"
 
 
+@pytest.mark.slow
 def test_the_menu_of_runs_is_grouped_by_network_where_a_network_has_several() -> None:
     groups = sections(*several())["layers"].choices
     assert list(groups) == ["…12288", "…57344", "…229376"]
@@ -414,6 +421,7 @@ def test_the_menu_of_runs_is_grouped_by_network_where_a_network_has_several() ->
     }
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.integers(0, 9).map(float), st.integers(0, 9).map(float)), max_size=12))
 def test_the_frontier_is_what_no_point_dominates(candidates: list[tuple[float, float]]) -> None:
     def dominated(point: tuple[float, float]) -> bool:
@@ -527,6 +535,7 @@ def test_times_of_zero_are_no_reason_to_fail() -> None:
     assert {"online-1", "floor-offline-1", "predicted-online-1", "settings-online"} <= set(names)
 
 
+@pytest.mark.slow
 def test_plots_use_the_colors_of_both_themes_alone() -> None:
     text = str([plot.spec for section in sections(*several(), scored()).values() for plot in section.plots])
     used = set(re.findall(r"var\(--(\w+)\)", text))
@@ -554,6 +563,7 @@ def test_colors_stand_out_from_their_background() -> None:
                     assert contrast(color, theme[behind]) >= needed, (name, behind)
 
 
+@pytest.mark.slow
 def test_the_ticks_and_lines_over_bars_stand_out_from_them() -> None:
     found = sections(*several())
     for plot in found["layers"].plots:
@@ -573,6 +583,7 @@ SAME_MEANING = {
 """Names in legends that mean the work of a party, its messages or a measured time."""
 
 
+@pytest.mark.slow
 def test_a_color_has_one_meaning_on_the_whole_page() -> None:
     """Methods of papers, which are more than there are colors, share colors with each other alone."""
     published = published_on(["cifar100"])

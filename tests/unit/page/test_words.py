@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from pi_bench.page import sections_of
 from tests.unit.page.stored_runs import inputs_of, several, variant
 
@@ -14,6 +16,7 @@ def words_of(*documents: dict[str, Any]) -> dict[str, str]:
     return {row[0]: row[1] for table in last.tables for row in table.rows}
 
 
+@pytest.mark.slow
 def test_words_are_explained_where_the_page_uses_them() -> None:
     found = words_of(*several())
     assert {"first inference", "floor", "hidden", "offline", "truncate", "windowed"} <= set(found)

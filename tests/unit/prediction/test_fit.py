@@ -25,6 +25,7 @@ def test_exact_times_give_exact_units(first_s: float, second_s: float) -> None:
         assert predicted == pytest.approx(seconds, rel=1e-3)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(st.tuples(AMOUNTS, st.floats(1e-6, 1.0)), min_size=1, max_size=6))
 def test_no_unit_takes_negative_time(rows: list[tuple[list[float], float]]) -> None:

@@ -16,10 +16,17 @@ from pi_bench.protocol import ProtocolOptions
 from tests.contract.term_program import term_program
 
 TINY = CaseSettings(count=64, threads=(1,), repetitions=1)
+SLOW = ("garbled gadgets", "homomorphic products", "messages over loopback")
 BETWEEN_PARTIES = tuple(unit for unit in LINK_UNITS if unit != "wake")
 
 
-@pytest.mark.parametrize("primitive", (*BUILT_IN, FSS), ids=lambda primitive: primitive.name)
+@pytest.mark.parametrize(
+    "primitive",
+    [
+        pytest.param(each, id=each.name, marks=pytest.mark.slow if each.name in SLOW else ())
+        for each in (*BUILT_IN, FSS)
+    ],
+)
 def test_timed_cases_show_exactly_the_declared_units(primitive: Primitive) -> None:
     shown = {unit for timed in primitive.timed_cases(TINY) for unit in timed.work.units}
     assert shown == set(primitive.units) - set(BETWEEN_PARTIES)

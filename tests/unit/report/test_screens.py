@@ -75,6 +75,7 @@ def results(draw: st.DrawFn) -> Result:
     return msgspec.convert(document, Result)
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=60)
 @given(results(), st.integers(60, 200), st.sampled_from([3, 8, "all"]))
 def test_no_line_is_wider_than_the_terminal_and_no_figure_is_cut(
@@ -102,6 +103,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_figure_is_cut(
     assert not re.search(r"\d\n *(?:ms|us|ns|kB|MB|GB|%)\b", text)
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.tuples(*[st.integers(0, 10**6)] * 5), min_size=1, max_size=12),
 )

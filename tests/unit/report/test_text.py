@@ -47,6 +47,7 @@ def test_nothing_is_a_dash() -> None:
     assert milliseconds(0.00125) == "1.25"
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # the first table imports rich
 @given(st.lists(st.tuples(st.text("abc…", max_size=60), st.text("0123456789", max_size=9)), max_size=6))
 def test_columns_line_up(rows: list[tuple[str, str]]) -> None:
@@ -68,6 +69,7 @@ def test_tables_are_plain_text_without_cut_figures(monkeypatch: pytest.MonkeyPat
     assert "\x1b" not in "".join(lines)
 
 
+@pytest.mark.slow
 @settings(deadline=None)  # the first table imports rich
 @given(
     st.lists(st.tuples(st.text("abc", max_size=60), *[st.text("0123456789", max_size=12)] * 4), max_size=4),

@@ -70,6 +70,7 @@ _ACTIONS = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(
     phases=st.tuples(_ACTIONS, _ACTIONS),
     ahead_ns=st.integers(-(10**12), 10**12),

@@ -103,6 +103,7 @@ def test_a_record_that_does_not_fit_is_refused(
     assert isinstance(found, PeerError), found
 
 
+@pytest.mark.slow
 @given(data=st.binary(min_size=1, max_size=300))
 def test_no_bytes_raise_another_error(data: bytes) -> None:
     sent = [len(data).to_bytes(4, "little"), data]

@@ -46,6 +46,7 @@ def traced_relu_count(recipe):
     return sum(counts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", list(spaces()))
 @settings(max_examples=4, deadline=None)
 @given(seed=SEEDS, width=st.integers(2, 9))
@@ -62,6 +63,7 @@ def test_every_architecture_can_be_built_and_has_its_relus(space, seed, width):
     assert space.with_width(drawn, 2) == drawn and drawn == space.drawn(generator(seed))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", tuple(SPACES))
 def test_the_graph_that_times_are_predicted_from_has_the_same_relus(name):
     base = dataclasses.replace(load_recipe(BASES[name][0]), input_shape=(1, 8, 8), published=None)
@@ -69,6 +71,7 @@ def test_the_graph_that_times_are_predicted_from_has_the_same_relus(name):
     assert untrained_graph(format_recipe(drawn)).relu_count == drawn.relu_count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("space", list(spaces()))
 @settings(max_examples=4, deadline=None)
 @given(seed=SEEDS)
@@ -122,6 +125,7 @@ def test_layers_that_come_and_go_leave_the_skips_of_others(seed):
     assert any(map(gives_small, range(space.layer_count(large))))
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(seed=SEEDS)
 def test_nodes_read_different_values_and_maps_are_halved_early(seed):

@@ -34,6 +34,8 @@ from pi_bench.network.files.model_file import load_model
 from .conftest import InlineEngine, weights_of
 from .test_budgets import Killed, KilledAt, run
 
+pytestmark = pytest.mark.usefixtures("few_digits")
+
 BUDGETS = (200, 60)
 
 

@@ -22,6 +22,8 @@ from pi_bench.models.training import TrainingSettings
 from .conftest import InlineEngine, weights_of
 from .test_budgets import Killed, KilledAt, run
 
+pytestmark = pytest.mark.usefixtures("few_digits")
+
 BUDGETS = (150, 120)
 
 

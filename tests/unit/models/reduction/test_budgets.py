@@ -20,6 +20,8 @@ from pi_bench.models.training import TrainingSettings
 
 from .conftest import InlineEngine, weights_of
 
+pytestmark = pytest.mark.usefixtures("few_digits")
+
 BUDGETS = (200, 60)
 
 
@@ -28,7 +30,7 @@ def snl_settings(settings):
     return SnlSettings(
         budgets=BUDGETS,
         training=settings.training,
-        linearization=LinearizationSettings(learning_rate=0.02, lasso=0.03, batch_size=64),
+        linearization=LinearizationSettings(learning_rate=0.02, lasso=0.01, batch_size=64),
         finetuning=TrainingSettings(epochs=1, learning_rate=0.01, soft_weight=1.0),
         data_dir=settings.data_dir,
         device="cpu",

@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -18,12 +19,15 @@ from pi_bench.models.merging.extent_choice import cheapest_extent, linear_cost
 from pi_bench.models.merging.extents import EXTENTS
 from pi_bench.models.pruning import pruned_recipe, pruned_sizes
 from pi_bench.models.recipe_export import export_recipe
+from pi_bench.models.recipe_writing import format_recipe
+from pi_bench.models.reduction import untrained
 from pi_bench.models.reduction.candidate import Candidate, with_frontiers
 from pi_bench.models.reduction.deepreduce import within_budget
 from pi_bench.models.reduction.objective import PredictedTimes, TimeObjective
 from pi_bench.models.reduction.pareto_table import read_table, write_table
 from pi_bench.models.reduction.predicted_candidates import predict_all
 from pi_bench.models.reduction.time_budgets import TimeBudget, relu_budgets
+from pi_bench.models.reduction.untrained import untrained_graph
 from pi_bench.network.fusion import Cost
 from pi_bench.prediction.simulated_run import Setting
 from pi_bench.registry import find_protocol
@@ -32,6 +36,7 @@ from .conftest import RECIPE
 
 # A deep network whose masks keep 60 ReLUs, and one block that keeps all of its 1,024.
 DEEP = RECIPE.replace("blocks = [1, 1]", "blocks = [3, 3]")
+MASKS = ("pixel", "channel")
 SHALLOW = RECIPE.replace("blocks = [1, 1]", "blocks = [1]").replace("widths = [2, 4]", "widths = [8]")
 
 
@@ -71,6 +76,32 @@ def test_time_ranks_networks_otherwise_than_relus(made_up_costs, deep, shallow, 
     # The network is predicted as well before it is trained, up to the bits that its export chooses.
     for one, recipe in zip(by_time, (deep, shallow), strict=True):
         assert wan.of_recipe(recipe).online_s == pytest.approx(one.predicted_s, rel=0.25)
+
+
+def test_networks_that_differ_in_masks_are_traced_once(deep, monkeypatch):
+    """Their graphs are those of traces of their own."""
+    texts = [format_recipe(masked_recipe(deep, masks, count)) for masks in MASKS for count in (8, 60, 200)]
+    export, exports = torch.export.export, []
+    monkeypatch.setattr(torch.export, "export", lambda *given: exports.append(1) or export(*given))
+
+    def graphs(*, is_kept):
+        found = []
+        for text in texts:
+            for cache in (untrained_graph, *(() if is_kept else (untrained._trace_of_alike,))):
+                cache.cache_clear()
+            found.append(untrained_graph(text))
+        return found
+
+    alone = graphs(is_kept=False)
+    assert len(exports) == len(texts)
+    exports.clear()
+    for one, other in zip(graphs(is_kept=True), alone, strict=True):
+        assert (one.nodes, one.ranges, one.meta) == (other.nodes, other.ranges, other.meta)
+        for field in ("parameters", "masks"):
+            ones, others = getattr(one, field), getattr(other, field)
+            assert ones.keys() == others.keys()
+            assert all(np.array_equal(ones[name], others[name]) for name in ones)
+    assert len(exports) == len(MASKS) - 1  # the trace of the last network alone has the other masks
 
 
 def test_the_objective_total_counts_both_phases(made_up_costs, shallow):

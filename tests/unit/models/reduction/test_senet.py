@@ -32,6 +32,8 @@ from pi_bench.models.training.map_matching import map_penalty
 from .conftest import InlineEngine, weights_of
 from .test_budgets import Killed, KilledAt, run
 
+pytestmark = pytest.mark.usefixtures("few_digits")
+
 BUDGETS = (200, 60)
 
 

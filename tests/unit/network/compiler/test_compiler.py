@@ -286,6 +286,7 @@ def test_compiling_is_deterministic() -> None:
     assert repr(first[0]) == repr(second[0])
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     st.integers(0, 2**32 - 1), st.lists(st.sampled_from(["conv", "relu", "add", "pool", "down"]), max_size=7)

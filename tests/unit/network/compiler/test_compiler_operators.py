@@ -125,6 +125,7 @@ def test_a_clamp_is_two_relus_of_one_value_and_no_message_more() -> None:
     assert [term.multiplier for term in difference.terms] == [1, -1]
 
 
+@pytest.mark.slow
 def test_secret_slopes_stay_out_of_the_program() -> None:
     programs = []
     for slopes in (torch.full((4,), 0.25), torch.tensor([0.3, 0.25, 0.27, 0.49])):

@@ -62,6 +62,7 @@ def convolutions(draw: st.DrawFn) -> Convolution:
     return Convolution("w", shape, (batch, out, rows, columns), kernel, stride, padding, dilation, groups)
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(convolutions(), st.integers(0, 2**32 - 1), st.sampled_from([4, 10, 16]))
 def test_shares_of_a_convolution_add_up_to_the_reference(op: Convolution, seed: int, bits: int) -> None:

@@ -117,7 +117,10 @@ HOSTILE: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("is_archive", [True, False], ids=["archive", "before_1_6"])
-@pytest.mark.parametrize("case", HOSTILE)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=pytest.mark.slow if case in ("deep", "wide") else ()) for case in HOSTILE],
+)
 def test_hostile_pickles_are_refused_in_one_line(case: str, is_archive: bool, tmp_path: Path) -> None:
     numbers = np.ones(4, np.float32).tobytes()
     keys = b"\x80\x02]X\x01\x00\x00\x000a." + struct.pack("<q", 4) + numbers
@@ -151,6 +154,7 @@ def test_the_sound_tensor_of_these_pickles_is_read(tmp_path: Path) -> None:
         assert module.weight.tolist() == [[0, 1], [2, 3]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_archive", [True, False], ids=["archive", "before_1_6"])
 def test_damaged_files_are_refused_or_read(is_archive: bool, tmp_path: Path) -> None:
     whole = saved({"net": network().state_dict(), "lr": 0.1}, is_archive=is_archive)
@@ -177,6 +181,7 @@ def test_a_pipe_is_no_checkpoint(tmp_path: Path) -> None:
         pi_bench.load_weights(network(), tmp_path / "c.pt")
 
 
+@pytest.mark.slow
 def test_a_pickle_of_too_many_operations_ends() -> None:
     with pytest.raises(TooManyOperations):
         read_pickle(io.BytesIO(b"\x80\x02" + b"N0" * 1_500_000 + b"N."), {})

@@ -375,6 +375,7 @@ def test_an_impossible_version(model, version):
     assert "format version" in refusal(model)
 
 
+@pytest.mark.slow
 def test_deep_nesting_is_refused(model):
     depth = 100_000
     deep = b"]" * depth + b"a" * (depth - 1)  # pickle: as many empty lists, each put into the one before

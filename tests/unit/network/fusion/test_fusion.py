@@ -30,6 +30,7 @@ def _assert_same_network(graph: Graph, fused: Graph) -> None:
         assert found[node.name] == pytest.approx(expected[node.name], abs=tolerance), node.name
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(fusion_graphs(), st.data())
 def test_whatever_is_dissolved_the_network_stays_the_same(graph: Graph, data: Any) -> None:
@@ -38,6 +39,7 @@ def test_whatever_is_dissolved_the_network_stays_the_same(graph: Graph, data: An
     _assert_same_network(graph, fuse_keeping(graph, kept, planner))
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(fusion_graphs())
 def test_the_plan_costs_no_more_than_what_it_replaces(graph: Graph) -> None:
@@ -88,6 +90,7 @@ def test_nothing_is_fused_where_a_relu_stands_between_all_layers() -> None:
     assert fusion.before == fusion.after
 
 
+@pytest.mark.slow
 def test_a_slow_link_pays_for_larger_layers_and_more_offline_bytes() -> None:
     builder = GraphBuilder(4, (3, 16, 16))
     value = builder.relu(builder.conv(builder.nodes[0], 16, 3, 1, 1))

@@ -54,6 +54,7 @@ def _chains(draw: Any) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray, i
     return x, chain
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(_chains(), st.booleans())
 def test_a_composed_chain_equals_its_convolutions(drawn: Any, from_the_result: bool) -> None:
@@ -71,6 +72,7 @@ def test_a_composed_chain_equals_its_convolutions(drawn: Any, from_the_result: b
     assert matrix @ x.reshape(-1) + constants == pytest.approx(expected.reshape(-1), abs=1e-9)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(st.integers(0, 1 << 30), st.integers(1, 8), st.integers(1, 2))
 def test_sums_of_maps_with_other_windows(seed: int, size: int, stride: int) -> None:

@@ -15,6 +15,7 @@ from pi_bench.network.graph.polynomials import (
 COEFFICIENT = st.one_of(st.just(0.0), st.floats(0.01, 4), st.floats(-4, -0.01))
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     rows=st.lists(st.lists(COEFFICIENT, min_size=4, max_size=4), min_size=1, max_size=6),

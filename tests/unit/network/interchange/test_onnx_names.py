@@ -45,6 +45,7 @@ def test_any_names(names: tuple[str, str, str], tmp_path: Path) -> None:
     assert all(node.name.isprintable() and len(node.name) < 1200 for node in graph.nodes)
 
 
+@pytest.mark.slow
 def test_many_equal_names_take_linear_time() -> None:
     names = Names()
     start = time.monotonic()

@@ -88,7 +88,9 @@ MODULES: dict[str, Callable[[], nn.Module]] = {
 }
 
 
-@pytest.mark.parametrize("case", MODULES)
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, marks=pytest.mark.slow if case == "compiled" else ()) for case in MODULES]
+)
 def test_the_graph_is_the_plain_network(case: str, tmp_path: Path) -> None:
     torch.manual_seed(3)
     module, x = MODULES[case](), torch.randn(6, 3, 8, 8)

@@ -54,6 +54,7 @@ def test_an_onnx_power_of_4_is_refused(tmp_path: Path) -> None:
         exported(model(*quadratic(4, product=False)), tmp_path)
 
 
+@pytest.mark.slow
 def test_archives_of_torch_export(tmp_path: Path) -> None:
     torch.manual_seed(3)
     network = torch.nn.Sequential(torch.nn.Conv2d(2, 6, 3), Polynomial(6, 3, mixture=True)).eval()

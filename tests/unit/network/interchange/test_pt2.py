@@ -86,6 +86,7 @@ def read(tmp_path: Path, data: bytes) -> Any:
     return read_file(tmp_path / "network.pt2")
 
 
+@pytest.mark.slow
 def test_the_network_comes_through_with_its_names(network: nn.Module, tmp_path: Path) -> None:
     inputs = example(5)
     with torch.no_grad():

@@ -139,6 +139,7 @@ def test_it_is_what_torch_computes(case: str) -> None:
     assert run.out_of_range == [] and np.abs(made - expected).max() <= 0.02 * size
 
 
+@pytest.mark.slow
 def test_no_reshapes_lie_between_layers_of_one_dimension() -> None:
     """Else a batch normalization would not fold, and a factor per channel would end there."""
     graph, _, _ = lowered("sensor")

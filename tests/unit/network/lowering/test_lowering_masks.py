@@ -126,6 +126,7 @@ class Chain(nn.Module):
         return x
 
 
+@pytest.mark.slow
 def test_each_way_of_writing_it_is_one_masked_relu() -> None:
     module = Chain()
     graph = lowered(module, batch=2)

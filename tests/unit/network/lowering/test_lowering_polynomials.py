@@ -114,6 +114,7 @@ def _same_answers(network: nn.Module, graph: Graph) -> None:
     np.testing.assert_allclose(outputs(graph, inputs.numpy()), expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_polynomial_is_one_node() -> None:
     network, graph = lowered(POLYNOMIALS)
     found = _check_each(network, graph)
@@ -122,6 +123,7 @@ def test_a_polynomial_is_one_node() -> None:
     assert all(node.relu is None and node.name.startswith(f"acts.{name}.") for name, node in found.items())
 
 
+@pytest.mark.slow
 def test_a_mixture_is_one_node_with_relus_in_its_channels() -> None:
     network, graph = lowered(MIXTURES)
     found = _check_each(network, graph)

@@ -185,6 +185,7 @@ class Timm(nn.Module):
 NETWORKS = {"resnet": resnet, "mobilenet": MobileNet, "densenet": DenseNet, "timm": Timm}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("style", NETWORKS)
 def test_networks_go_through_as_they_are(style: str, tmp_path: Path) -> None:
     torch.manual_seed(1)

@@ -114,7 +114,10 @@ REFUSED: dict[str, tuple[nn.Module, str]] = {
 @pytest.mark.filterwarnings(
     "ignore:Guards may run slower on Python 3.13.0"
 )  # torch, about that patch release
-@pytest.mark.parametrize("case", REFUSED)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(case, marks=pytest.mark.slow if case in ("cond", "shape") else ()) for case in REFUSED],
+)
 def test_refused(case: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     module, message = REFUSED[case]
     x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))

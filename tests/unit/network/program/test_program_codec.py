@@ -257,6 +257,7 @@ JUNK = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(st.sampled_from(PATHS), JUNK)
 def test_any_field_replaced_by_anything_never_crashes(path: tuple[Any, ...], junk: Any) -> None:
@@ -295,6 +296,7 @@ def test_an_empty_array_of_impossible_shape_is_refused(shape: list[int]) -> None
         codec.decode(data[:8] + len(header).to_bytes(4, "little") + header.ljust(256, b"\0"))
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.integers(0, len(BYTES) - 1), st.integers(1, 255), st.booleans())
 def test_any_byte_changed_or_cut_never_crashes(position: int, flip: int, cut: bool) -> None:
