@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks.markdown import table
 from benchmarks.method_figure import write_figure
-from benchmarks.method_rows import TIMES, accuracy_rows, networks_of, on_some_frontier, time_rows
+from benchmarks.method_rows import TIMES, accuracy_rows, baseline_of, networks_of, on_some_frontier, time_rows
 from benchmarks.resumable import Row
 from pi_bench.atomic_file import whole_file
 
@@ -114,6 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.method_frontier", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("searches", type=Path, nargs="+", metavar="SEARCH")
+    parser.add_argument("--baseline", type=Path, metavar="TRAINING", help="folder of the searches' teacher")
     parser.add_argument("--data", required=True)
     parser.add_argument("--protocol", default="delphi")
     parser.add_argument("--links", nargs="+", default=LINKS)
@@ -126,7 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )  # fmt: skip
     given = parser.parse_args(arguments)
     try:
-        networks = networks_of(given.searches)
+        baseline = {} if given.baseline is None else baseline_of(given.baseline)
+        networks = baseline | networks_of(given.searches)
     except ValueError as error:
         parser.error(str(error))
     times = time_rows(networks, given.folder, given.data, given.links, given.protocol, given.runs)

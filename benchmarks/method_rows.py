@@ -47,6 +47,21 @@ def networks_of(searches: Sequence[Path]) -> dict[str, Candidate]:
     return dict(found.values())
 
 
+def baseline_of(teacher: Path) -> dict[str, Candidate]:
+    """Returns the network in the folder of a training, from which searches started."""
+    result = json.loads((teacher / "result.json").read_text())
+    recipe = result["recipe"]
+    found = Candidate(
+        recipe["name"],
+        "baseline",
+        "",
+        recipe["relu_count"],
+        test_accuracy_pct=result["test_accuracy_pct"],
+        folder=str(teacher),
+    )
+    return {f"{teacher.resolve().name}: baseline": found}
+
+
 def time_rows(
     networks: Mapping[str, Candidate], folder: Path, data: str, links: Sequence[str], protocol: str, runs: int
 ) -> list[Row]:

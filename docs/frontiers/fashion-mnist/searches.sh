@@ -26,6 +26,6 @@ finetuned plan 1e-2 --budget 16000 8000 4000 2000 --choices quadratic linear --s
 finetuned safenet 1e-3 --budget 8000 4000 2000 1000 --choice-epochs 1
 reduce deepreduce --order 1,4,2,3 --epochs 2
 
-python -m benchmarks.method_frontier "$out/compared" \
+python -m benchmarks.method_frontier "$out/compared" --baseline $here/teacher \
     "$out/snl" "$out/senet" "$out/deepreduce" "$out/prune" "$out/autorep" "$out/plan" "$out/safenet" "$out/bcd" \
     --data fashion-mnist --limit 1000 --private-sample 8 --runs 5

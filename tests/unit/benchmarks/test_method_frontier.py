@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -158,6 +159,15 @@ def test_nothing_measured_is_an_error(tmp_path: Path, searches: list[Path]) -> N
     command = [str(tmp_path / "out"), str(searches[0]), "--data", "digits", "--runs", "0"]
     with pytest.raises(SystemExit, match="has no times of these networks: measure them with --runs 5"):
         method_frontier.main(command)
+
+
+def test_the_network_from_which_searches_started_is_one_of_them(tmp_path: Path) -> None:
+    recipe = {"name": "resnet10", "relu_count": 38912}
+    (tmp_path / "result.json").write_text(json.dumps({"recipe": recipe, "test_accuracy_pct": 92.67}))
+    ((name, network),) = method_rows.baseline_of(tmp_path).items()
+    assert name == f"{tmp_path.name}: baseline" and network.method == "baseline"
+    assert (network.relu_count, network.test_accuracy_pct) == (38912, 92.67)
+    assert network.folder == str(tmp_path)
 
 
 def test_two_searches_of_one_name_are_refused(
