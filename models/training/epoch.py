@@ -35,7 +35,7 @@ def train_epoch(
     watch: DivergenceWatch,
     report: Callable[[int, int], None],
     penalty: Callable[[], Tensor] | None = None,
-    before_batch: Callable[[float], None] = lambda done: None,
+    before_batch: Callable[[float], object] = lambda done: None,
 ) -> float:
     """Trains `module` for one epoch, one step per batch, and returns the mean loss, penalty included.
 
