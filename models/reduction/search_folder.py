@@ -17,7 +17,7 @@ from pi_bench.prediction.costs_file import read_costs, write_costs
 from ..training.training_files import write_whole
 from .objective import TimeObjective
 
-_SEARCH_FILE = "search.json"
+SEARCH_FILE = "search.json"
 _LOCK_FILE = ".lock"
 _COSTS_FILE = "costs.json"
 
@@ -100,7 +100,7 @@ def kept_costs(root: Path) -> Costs | None:
 
 
 def _check_same(root: Path, search: Mapping[str, Any]) -> None:
-    path = root / _SEARCH_FILE
+    path = root / SEARCH_FILE
     try:
         found = json.loads(path.read_text())
     except FileNotFoundError:

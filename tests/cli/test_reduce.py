@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import pytest
 
@@ -11,6 +12,9 @@ from pi_bench.network.files.model_file import load_model
 from tests.installed import skip_without
 
 skip_without("torch", "sklearn", "matplotlib")
+
+from pi_bench.models.reduction.candidate import Candidate, with_frontiers
+from pi_bench.models.reduction.pareto_table import write_table
 
 RECIPE = """
 schema = 1
@@ -99,6 +103,65 @@ def test_one_frontier_of_several_searches(searched, tmp_path, capsys):
         assert (tmp_path / "both" / row["folder"] / "model.pt").is_file()
     assert "12 networks" in capsys.readouterr().out
     assert (tmp_path / "both" / "pareto.svg").is_file()
+
+
+@pytest.fixture
+def predicted_search(tmp_path):
+    """The files of a search to a predicted time that a frontier of several searches reads, and minds."""
+    folder = tmp_path / "timed"
+    folder.mkdir()
+    (folder / "search.json").write_text("{}")
+    times = [
+        Candidate(
+            name,
+            "snl",
+            f"pixel-{count}",
+            count,
+            test_accuracy_pct=accuracy,
+            predicted_s=count / 1000,
+            predicted_for="online, delphi, wan",
+            folder=f"networks/{count}",
+        )
+        for name, count, accuracy in (("wide", 90, 95.0), ("narrow", 60, 91.0))
+    ]
+    write_table(folder / "pareto.csv", with_frontiers(times))
+    return folder
+
+
+def test_a_frontier_leaves_the_folders_of_searches_alone(predicted_search, tmp_path):
+    before = (predicted_search / "pareto.csv").read_bytes()
+    own = ("frontier", predicted_search, "--no-plot", "-o")
+    with pytest.raises(
+        OutputError, match=r"is one of the folders to combine, whose pareto\.csv would be lost"
+    ):
+        run(*own, tmp_path / "timed" / ".." / "timed")
+    assert run(*own, tmp_path / "table") == 0
+    with pytest.raises(OutputError, match=r"timed holds a search, .* name another folder"):
+        run("frontier", tmp_path / "table", "--no-plot", "-o", predicted_search)
+    with pytest.raises(OutputError, match=r"table is one of the folders to combine"):
+        run("frontier", tmp_path / "table", predicted_search, "--no-plot", "-o", tmp_path / "table")
+    assert (predicted_search / "pareto.csv").read_bytes() == before
+    assert run(*own, tmp_path / "table") == 0  # which holds no search, and is not read
+
+
+def test_a_frontier_keeps_predictions_that_compare(predicted_search, tmp_path, capsys):
+    assert run("frontier", predicted_search, "--no-plot", "-o", tmp_path / "same") == 0
+    rows = table_of(tmp_path / "same")
+    kept = ("predicted_s", "predicted_for", "predicted_frontier")
+    assert [[row[key] for key in kept] for row in rows] == [
+        ["0.09", "online, delphi, wan", "yes"],
+        ["0.06", "online, delphi, wan", "yes"],
+    ]
+    assert capsys.readouterr().err == ""
+
+    other = tmp_path / "other"
+    shutil.copytree(predicted_search, other)
+    table = (other / "pareto.csv").read_text()
+    (other / "pareto.csv").write_text(table.replace("delphi, wan", "fss, wan"))
+    assert run("frontier", predicted_search, other, "--no-plot", "-o", tmp_path / "both") == 0
+    assert {tuple(row[key] for key in kept) for row in table_of(tmp_path / "both")} == {("", "", "no")}
+    said = capsys.readouterr().err
+    assert "predicted times for online, delphi, wan and for online, fss, wan, which do not compare" in said
 
 
 def test_other_latency_settings_measure_again(searched, small, tmp_path, monkeypatch):

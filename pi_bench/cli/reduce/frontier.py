@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 from pi_bench.cli import model_options, protocol_options
 from pi_bench.cli.output import print_text, writable_folder
 from pi_bench.cli.reduce import base_network, objective_options
-from pi_bench.errors import UsageError
+from pi_bench.errors import OutputError, UsageError
 from pi_bench.report.quantities import figure_or_dash
 from pi_bench.report.text_table import render_table
 
@@ -51,7 +52,8 @@ def run(parsed: argparse.Namespace) -> int:
     """Reads the tables of the searches, writes and prints that of all networks. Returns the exit code.
 
     Raises:
-        PiBenchError: a folder holds no search, or the files cannot be written.
+        PiBenchError: a folder holds no search, the output folder holds one or is read, or the files cannot
+            be written.
 
     ```python
     from pi_bench.cli import main
@@ -64,8 +66,9 @@ def run(parsed: argparse.Namespace) -> int:
     table = importlib.import_module("pi_bench.models.reduction.pareto_table")
     if parsed.plot:
         importlib.import_module("pi_bench.models.reduction.plot").require_matplotlib()
-    writable_folder(parsed.output)
     published = _published(parsed)
+    _require_own_folder(parsed.output, parsed.folders)
+    writable_folder(parsed.output)
     from pi_bench.cli.progress import Progress
 
     with Progress() as progress:
@@ -75,6 +78,7 @@ def run(parsed: argparse.Namespace) -> int:
         for folder in parsed.folders
         for one in table.read_table(folder / table.TABLE_FILE, seen_from=parsed.output)
     ]
+    _say_what_is_lost(candidates, objective)
     said = conclude(
         predicted(candidates, parsed.output, objective),
         parsed.output,
@@ -85,6 +89,32 @@ def run(parsed: argparse.Namespace) -> int:
     )
     print_text(said)
     return 0
+
+
+def _require_own_folder(output: Path, folders: Sequence[Path]) -> None:
+    """Checks that the tables of other folders stay as they are.
+
+    Raises:
+        OutputError: the output folder holds a search, or is one of the folders that are read.
+    """
+    search_file = importlib.import_module("pi_bench.models.reduction.search_folder").SEARCH_FILE
+    what = "holds a search" if (output / search_file).exists() else ""
+    if output.resolve() in [folder.resolve() for folder in folders]:
+        what = "is one of the folders to combine"
+    if what:
+        raise OutputError(f"--output {output} {what}, whose pareto.csv would be lost: name another folder")
+
+
+def _say_what_is_lost(candidates: Sequence[Any], objective: Any) -> None:
+    """Says on standard error that predictions of several kinds are left out, if they are."""
+    module = importlib.import_module("pi_bench.models.reduction.predicted_candidates")
+    kinds = module.predicted_settings(candidates)
+    if objective is None and len(kinds) > 1:
+        print(
+            f"the tables have predicted times for {' and for '.join(kinds)}, which do not compare: they are "
+            "left out; --objective, --link and --protocol predict all networks for one of them",
+            file=sys.stderr,
+        )
 
 
 def _published(parsed: argparse.Namespace) -> list[Any]:
@@ -99,7 +129,7 @@ def _published(parsed: argparse.Namespace) -> list[Any]:
 
 
 def predicted(candidates: list[Any], root: Path, objective: Any) -> list[Any]:
-    """Returns the candidates with their predicted times, or without any if `objective` is None.
+    """Returns the candidates with their predicted times. If `objective` is None, they keep those that compare.
 
     Raises:
         InputError: the costs lack a unit.
@@ -161,7 +191,8 @@ _PREDICTED = "predicted_frontier", "frontier of predicted time"
 def _rendered(candidates: list[Any], objective: str) -> str:
     """Renders the table. R marks a network on the frontier of ReLUs, P one on that of predicted time, and L
     one on that of latency."""
-    predicts, phases = objective != "relus", "total" if objective == "total" else "online"
+    predicts = objective != "relus" or any(one.predicted_s is not None for one in candidates)
+    phases = "total" if objective == "total" else "online"
     rows = [
         (
             one.name,
