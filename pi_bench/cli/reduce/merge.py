@@ -124,7 +124,7 @@ def run(parsed: argparse.Namespace) -> int:
         extent=parsed.extent,
         costs=None if parsed.extent in _EXTENTS else costs_of_objective(parsed.extent, "--extent"),
         finetuning=budget_options.finetuning_settings(parsed, search.default_finetuning(parsed.data), shared),
-        data_dir=parsed.data_dir,
+        data_dir=training_options.data_dir_of(parsed),
         device=training_options.device_of(torch, parsed.device),
         threads=parsed.threads or 1,
         teacher=parsed.teacher,
