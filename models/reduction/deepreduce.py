@@ -77,7 +77,8 @@ def deepreduce(
 
     Raises:
         ModelError: `base` is already reduced, a network of the plan is impossible, or the teacher is another
-            network.
+            network or its weights cannot be used.
+        UsageError: The order does not name each stage once, or no network is within the budget.
         TrainingError: The teacher diverged, or `root` holds another search.
         OutputError: A file cannot be written.
 

@@ -10,7 +10,7 @@ from ..planning import CHOICES, LayerChoice, planned_choices, with_choices
 from ..recipe import Recipe
 from ..recipe_writing import format_recipe
 from .objective import TimeObjective
-from .time_budgets import Budget, in_ms, needs_objective
+from .time_budgets import Budget, in_ms, needs_objective, relus_text
 
 
 class PlanCosts:
@@ -76,7 +76,7 @@ class PlanCosts:
         """Returns the cost of a network in words."""
         if self.objective is not None:
             return f"{in_ms(self.seconds_of(recipe))} ({self.objective})"
-        return f"{recipe.relu_count:,} ReLUs"
+        return relus_text(recipe.relu_count)
 
     def require(self, budget: Budget, allowed: Sequence[str]) -> None:
         """Checks that a budget is below the full network, and not below the network without any ReLU.

@@ -98,10 +98,10 @@ def relu_budgets(
         if budget.seconds < smallest_s:
             raise UsageError(
                 f"--budget {budget}: {in_ms(smallest_s)} is the least that is predicted for {base.name} "
-                f"({objective}), with {sizes[0]:,} ReLUs"
+                f"({objective}), with {relus_text(sizes[0])}"
             )
         size = sizes[_last_within(budget.seconds, len(sizes), lambda index: time_s(sizes[index]))]
-        say(f"  --budget {budget}: {size:,} ReLUs, predicted to take {in_ms(time_s(size))} ({objective})")
+        say(f"  --budget {budget}: {relus_text(size)}, predicted to take {in_ms(time_s(size))} ({objective})")
         found.add(size)
     return tuple(sorted(found, reverse=True))
 
@@ -122,6 +122,15 @@ def in_ms(seconds: float) -> str:
     '12.3 ms'
     """
     return f"{1e3 * seconds:.3g} ms"
+
+
+def relus_text(count: int) -> str:
+    """Returns a number of ReLUs in words.
+
+    >>> relus_text(1), relus_text(15000)
+    ('1 ReLU', '15,000 ReLUs')
+    """
+    return f"{count:,} ReLU{'s' * (count != 1)}"
 
 
 def _last_within(limit_s: float, count: int, time_s: Callable[[int], float]) -> int:

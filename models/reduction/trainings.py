@@ -222,16 +222,18 @@ def opened_from(
         announce: called with each training's outcome.
 
     Raises:
-        ModelError: The teacher is another network than `base`.
+        ModelError: The teacher is another network than `base`, or its weights cannot be used.
         TrainingError: The teacher diverged, the folder holds another search, or another process uses it.
         OutputError: A file cannot be written.
 
     >>> import tempfile
-    >>> from pi_bench.models import load_recipe
-    >>> base, trained = load_recipe("resnet18-cifar100-557056"), TrainingSettings()
+    >>> from pi_bench.models import load_recipe, narrowed
+    >>> from pi_bench.models.building import build
+    >>> from pi_bench.models.training.training_files import save_tensors
+    >>> base, trained = narrowed(load_recipe("resnet18-cifar100-557056"), 0.0625), TrainingSettings()
     >>> with tempfile.TemporaryDirectory() as name:
     ...     _ = Path(name, "recipe.toml").write_text(format_recipe(base))
-    ...     Path(name, "state.pt").touch()
+    ...     save_tensors(Path(name, "state.pt"), build(base).state_dict())
     ...     settings = BudgetSettings(
     ...         budgets=(5000,), training=trained, finetuning=trained, teacher=Path(name),
     ...         data_dir=Path("data"), device="cpu", threads=1,

@@ -203,7 +203,8 @@ def test_a_network_that_is_wrong_in_private_is_listed(searched, small, monkeypat
     ("arguments", "error", "message"),
     [
         (["--epochs", 0], UsageError, "--epochs 0, allowed: 1 to 100000"),
-        (["--order", "1,3"], ModelError, "must name each of the stages 1 to 2 once"),
+        (["--order", "1,1"], UsageError, "must name each of the stages 1 to 2 once"),
+        (["--order", "1,3"], UsageError, "must name each of the stages 1 to 2 once"),
         (["--alpha", 0], UsageError, "--alpha is 0, allowed: above 0, up to 1"),
         (["--alpha", 0.2], ModelError, "key 'alpha' scales widths [2, 4] to [0, 0]"),
         (["--data", "svhn"], UsageError, "there is no data set 'svhn'; there are digits, fashion-mnist"),
@@ -242,6 +243,15 @@ def test_a_family_name_stands_for_its_full_network():
     assert (
         models.narrowed(models.full_recipe("resnet18", "cifar100"), 0.25).name == "resnet18-cifar100-139264"
     )
+
+
+def test_a_search_without_any_trained_network_fails(searched, small, tmp_path, capsys):
+    command = ("prune", "--network", small, "--teacher", searched / "teacher", *QUICK, "--jobs", 1)
+    diverging = ("--finetune-learning-rate", 1e6, "--no-latency", "--no-plot")
+    assert run(*command, *diverging, "--budget", 300, "-o", tmp_path / "out") == 9
+    out, err = capsys.readouterr()
+    assert "training diverged" in out and "0 of 1 networks on the ReLU frontier" in out
+    assert "error: no network of the search could be trained: the lines below its table say why" in err
 
 
 def test_merged_networks_run_in_private_beside_the_unmerged(searched, tmp_path, capsys):

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import model_options, protocol_options
+from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import print_text, writable_folder
 from pi_bench.cli.reduce import base_network, objective_options
-from pi_bench.errors import OutputError, UsageError
+from pi_bench.errors import OutputError, TrainingError, UsageError
 from pi_bench.report.quantities import figure_or_dash
 from pi_bench.report.text_table import render_table
 
@@ -129,7 +130,7 @@ def _published(parsed: argparse.Namespace) -> list[Any]:
 
 
 def predicted(candidates: list[Any], root: Path, objective: Any) -> list[Any]:
-    """Returns the candidates with their predicted times. If `objective` is None, they keep those that compare.
+    """Returns the candidates with their predicted times. Without an objective, they keep those that compare.
 
     Raises:
         InputError: the costs lack a unit.
@@ -182,6 +183,23 @@ def conclude(
         f"{_rendered(found, objective)}\n"
         f"wrote {' and '.join(written)} to {root}: {count} of {len(found)} networks on the {words}"
     )
+
+
+def add_untrained(candidates: Sequence[Any], failures: Failures) -> None:
+    """Adds a failure if a search has networks, and none of them but the baseline could be trained.
+
+    >>> candidate = importlib.import_module("pi_bench.models.reduction.candidate").Candidate
+    >>> failures = Failures()
+    >>> add_untrained([candidate("a", "snl", "60", 60, failure="training diverged")], failures)
+    >>> failures.exit_code
+    9
+    """
+    reduced = [one for one in candidates if one.method != "baseline"]
+    if reduced and all(one.test_accuracy_pct is None for one in reduced):
+        failures.add(
+            TrainingError.exit_code,
+            "no network of the search could be trained: the lines below its table say why",
+        )
 
 
 _LETTERS = {"R": "relu_frontier", "P": "predicted_frontier", "L": "latency_frontier"}

@@ -145,6 +145,7 @@ def run(parsed: argparse.Namespace) -> int:
             fuse = (parsed.fuse or "online") if place == "kept-borders" else None
             if not failures.exit_code:
                 latency_options.measured(parsed, found, parsed.output, progress, failures, fuse=fuse)
+    frontier.add_untrained(candidates, failures)
     print_text(_conclude(parsed, candidates))
     return failures.report()
 

@@ -50,6 +50,7 @@ def conduct(
         plot=parsed.plot,
         objective=parsed.objective,
     )
+    frontier.add_untrained(candidates, failures)
     print_text(said)
     print_text(
         str(importlib.import_module("pi_bench.models.reduction.search_time").search_time(parsed.output))

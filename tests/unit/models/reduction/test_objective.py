@@ -129,7 +129,7 @@ def test_a_time_becomes_the_largest_number_of_relus_within_it(base):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("900us", r"--budget 900us: 1 ms is the least that is predicted for small-digits .*, with 1 ReLUs"),
+        ("900us", r"--budget 900us: 1 ms is the least that is predicted for small-digits .*, with 1 ReLU$"),
         ("10s", r"--budget 10s: small-digits with all its ReLUs is predicted to take 512 ms"),
     ],
 )
