@@ -131,7 +131,7 @@ def run(parsed: argparse.Namespace) -> int:
     )
     from pi_bench.cli.progress import Progress
 
-    with Progress() as progress:
+    with Progress(lines=True) as progress:
         settings = objective_options.with_objective(parsed, settings, progress)
         candidates, _ = searched(
             parsed, base, settings, lambda _, *given, **said: search.merge_networks(*given, **said), progress
