@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from pi_bench.cli.parser import make_parser
+from pi_bench.cli.reduce.frontier import conclude
 from pi_bench.errors import DataError, ModelError, OutputError, PiBenchError, UsageError
 from pi_bench.network.files.model_file import load_model
 from tests.installed import skip_without
@@ -162,6 +163,25 @@ def test_a_frontier_keeps_predictions_that_compare(predicted_search, tmp_path, c
     assert {tuple(row[key] for key in kept) for row in table_of(tmp_path / "both")} == {("", "", "no")}
     said = capsys.readouterr().err
     assert "predicted times for online, delphi, wan and for online, fss, wan, which do not compare" in said
+
+
+def test_a_network_above_its_budget_is_named(tmp_path):
+    def network(name, predicted_s, **more):
+        found = {"predicted_s": predicted_s, "predicted_for": "online, delphi, wan", "budget_s": 0.29}
+        return Candidate(name, "snl", "pixel-9", 9, 91.0, **found | more)
+
+    found = [network("slow", 0.2961), network("fast", 0.2899), network("free", 0.4, budget_s=None)]
+    said = conclude(found, tmp_path, "SNL", plot=False, objective="online").splitlines()
+    assert said[0].split("  ")[-1] == "frontier" and " predicted ms" in said[0]
+    assert said[-3:-1] == [
+        "on the frontier of accuracy over R: ReLUs, P: predicted time",
+        "slow: predicted to take 296.1 ms with the bits of its export, above its budget of 290 ms",
+    ]
+    assert {row["name"]: row["budget_s"] for row in table_of(tmp_path)} == {
+        "slow": "0.29",
+        "fast": "0.29",
+        "free": "",
+    }
 
 
 def test_other_latency_settings_measure_again(searched, small, tmp_path, monkeypatch):

@@ -202,13 +202,16 @@ def add_untrained(candidates: Sequence[Any], failures: Failures) -> None:
         )
 
 
-_LETTERS = {"R": "relu_frontier", "P": "predicted_frontier", "L": "latency_frontier"}
+_LETTERS = {
+    "R": ("relu_frontier", "ReLUs"),
+    "P": ("predicted_frontier", "predicted time"),
+    "L": ("latency_frontier", "measured time"),
+}
 _PREDICTED = "predicted_frontier", "frontier of predicted time"
 
 
 def _rendered(candidates: list[Any], objective: str) -> str:
-    """Renders the table. R marks a network on the frontier of ReLUs, P one on that of predicted time, and L
-    one on that of latency."""
+    """Renders the table, what its letters mean, and the networks that failed or are above their budget."""
     predicts = objective != "relus" or any(one.predicted_s is not None for one in candidates)
     phases = "total" if objective == "total" else "online"
     rows = [
@@ -220,13 +223,31 @@ def _rendered(candidates: list[Any], objective: str) -> str:
             figure_or_dash(one.accuracy_per_kilorelu, "{:.3g}"),
             *([figure_or_dash(one.predicted_s, "{:.1f}", 1000)] if predicts else []),
             figure_or_dash(one.measured_s(objective), "{:.1f}", 1000),
-            "".join(letter for letter, flag in _LETTERS.items() if getattr(one, flag)),
+            "".join(_letters(one)),
         )
         for one in candidates
     ]
-    times = [*(["predicted"] if predicts else []), f"{phases} ms"]
+    times = [*(["predicted ms"] if predicts else []), f"{phases} ms"]
     header = ("network", "made by", "ReLUs", "accuracy %", "% per kReLU", *times, "frontier")
-    failures = [f"{one.name}: {one.failure}" for one in candidates if one.failure]
+    shown = {letter for one in candidates for letter in _letters(one)}
+    meanings = [f"{letter}: {words}" for letter, (_, words) in _LETTERS.items() if letter in shown]
     return "\n".join(
-        [*render_table(header, rows, left=2, whole=(0,), drop=("% per kReLU", "made by")), *failures]
+        [
+            *render_table(header, rows, left=2, whole=(0,), drop=("% per kReLU", "made by")),
+            *([f"on the frontier of accuracy over {', '.join(meanings)}"] if meanings else []),
+            *(f"{one.name}: {one.failure}" for one in candidates if one.failure),
+            *map(_over_budget, (one for one in candidates if one.over_budget)),
+        ]
+    )
+
+
+def _letters(candidate: Any) -> list[str]:
+    return [letter for letter, (flag, _) in _LETTERS.items() if getattr(candidate, flag)]
+
+
+def _over_budget(candidate: Any) -> str:
+    predicted_ms, budget_ms = 1e3 * candidate.predicted_s, 1e3 * candidate.budget_s
+    return (
+        f"{candidate.name}: predicted to take {predicted_ms:.1f} ms with the bits of its export, above its "
+        f"budget of {budget_ms:g} ms"
     )
