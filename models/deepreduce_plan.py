@@ -17,7 +17,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pi_bench.errors import ModelError
+from pi_bench.errors import ModelError, UsageError
 
 from .criticality import base_name, require_full
 from .recipe import Recipe
@@ -64,9 +64,9 @@ def search_plan(base: Recipe, order: Sequence[int]) -> list[PlannedNetwork]:
         order: every stage of `base` once, from least to most critical (`criticality.culling_order`).
 
     Raises:
-        ModelError: `base` has already lost ReLUs, `order` does not name each stage once, or a step makes
-            the network impossible (less than one channel, an input smaller than the total stride, a layer
-            of polynomials that is culled).
+        ModelError: `base` has already lost ReLUs, or a step makes the network impossible (less than one
+            channel, an input smaller than the total stride, a layer of polynomials that is culled).
+        UsageError: `order` does not name each stage once.
 
     >>> from pi_bench.models import load_recipe
     >>> plan = search_plan(load_recipe("resnet18-cifar100-557056"), (1, 4, 2, 3))
@@ -76,7 +76,7 @@ def search_plan(base: Recipe, order: Sequence[int]) -> list[PlannedNetwork]:
     require_full(base)
     stages = list(range(1, base.stage_count + 1))
     if sorted(order) != stages:
-        raise ModelError(
+        raise UsageError(
             f"the culling order {list(order)} must name each of the stages 1 to {stages[-1]} once"
         )
     plan = []

@@ -151,7 +151,8 @@ def load_state(
         weights_key, ignore_extra: as in `pi_bench.load_weights`.
 
     Raises:
-        ModelError: The file cannot be read, or its names and shapes are not those of `module`.
+        ModelError: The file cannot be read, its names and shapes are not those of `module`, or a weight is
+            NaN or infinite.
 
     >>> import tempfile
     >>> module = nn.Sequential(nn.Linear(2, 2))
@@ -162,7 +163,7 @@ def load_state(
     >>> module[0].weight.tolist()
     [[1.0, 1.0], [1.0, 1.0]]
     """
-    return load_weights(
+    left_out = load_weights(
         module,
         path,
         weights_key=weights_key,
@@ -170,6 +171,13 @@ def load_state(
         target="the recipe",
         advice="docs/recipes.md lists the names",
     )
+    for name, value in module.state_dict().items():
+        if not torch.isfinite(value).all():
+            raise ModelError(
+                f"the weights {os.fspath(path)} cannot be used: {name} holds NaN or infinity, as after a "
+                "training that diverged"
+            )
+    return left_out
 
 
 def _load_images(path: str | os.PathLike[str], shape: tuple[int, ...]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from pi_bench.errors import DataError, UsageError
@@ -45,14 +45,18 @@ def load_data(
     image_shape: tuple[int, ...],
     *,
     data_dir: Path,
+    installed: bool = True,
     download: bool = False,
     progress: Progress = silent,
+    say: Callable[[str], None] | None = None,
 ) -> Dataset:
     """Reads a data set into memory, with images of `image_shape` (channels, height, width).
 
     Args:
         data_dir: the folder of the official files, or the folder to download them to. Digits need none.
+        installed: whether to read the operating system's package if `data_dir` holds none of the files.
         download: whether to fetch missing files from their publishers.
+        say: is called with one line if the package is read.
 
     Raises:
         UsageError: There is no data set of that name.
@@ -69,7 +73,9 @@ def load_data(
     if source.archive is not None:
         path = obtain(source.archive, data_dir, download=download, progress=progress)
     if source.obtain is not None:
-        path = source.obtain(data_dir, download, progress)
+        path = source.obtain(data_dir, installed, download, progress)
+        if path == source.installed and say is not None:
+            say(f"reading {name} from {path}: {data_dir} holds none of its files")
     if source.shapes and tuple(image_shape) not in source.shapes:
         found = " or ".join(map(_words, source.shapes))
         raise DataError(

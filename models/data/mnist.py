@@ -39,9 +39,10 @@ def idx_source(files: IdxFiles, class_names: Sequence[str], *, flips: bool) -> D
         name=files.name,
         read=read,
         shapes=_SHAPES,
-        obtain=lambda data_dir, download, progress: obtain_files(
-            files, data_dir, download=download, progress=progress
+        obtain=lambda data_dir, installed, download, progress: obtain_files(
+            files, data_dir, installed=installed, download=download, progress=progress
         ),
+        installed=files.installed,
         training={"epochs": 30, "schedule": "cosine"},
     )
 

@@ -29,7 +29,9 @@ class DataSource:
             come in the size that is asked for.
         archive: the official archive, if the images are in one.
         obtain: finds or downloads the official files if they are in no archive. It gets the data folder,
-            whether to download missing files, and a listener, and returns the folder of the files.
+            whether the operating system's package counts too, whether to download missing files, and a
+            listener, and returns the folder of the files.
+        installed: the folder that a package of the operating system fills; None if there is none.
         training: training settings that differ from the defaults.
         linearization: settings of SNL's linearization that differ from the defaults.
         finetuning: settings of a finetuning that differ from the defaults.
@@ -45,7 +47,8 @@ class DataSource:
     read: Callable[[Path, Shape, Progress], Dataset]
     shapes: tuple[Shape, ...] = ()
     archive: ArchiveSource | None = None
-    obtain: Callable[[Path, bool, Progress], Path] | None = None
+    obtain: Callable[[Path, bool, bool, Progress], Path] | None = None
+    installed: Path | None = None
     training: Mapping[str, Any] = field(default_factory=dict)
     linearization: Mapping[str, Any] = field(default_factory=dict)
     finetuning: Mapping[str, Any] = field(default_factory=dict)

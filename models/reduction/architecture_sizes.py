@@ -10,7 +10,7 @@ from pi_bench.errors import UsageError
 from ..architectures.space import Space
 from ..recipe import Recipe
 from .objective import TimeObjective
-from .time_budgets import Budget, in_ms, needs_objective
+from .time_budgets import Budget, needs_objective, relus_text, time_text
 
 
 class ArchitectureSizes:
@@ -43,10 +43,10 @@ class ArchitectureSizes:
 
     def described(self, recipe: Recipe) -> str:
         """Returns the ReLUs of a network in words, with its predicted time if the objective is time."""
-        relus = f"{recipe.relu_count:,} ReLUs"
+        relus = relus_text(recipe.relu_count)
         if self._objective is None:
             return relus
-        return f"{relus}, predicted to take {in_ms(self.seconds(recipe))} ({self._objective})"
+        return f"{relus}, predicted to take {time_text(self.seconds(recipe))} ({self._objective})"
 
     def meets(self, budget: Budget, recipe: Recipe) -> bool:
         """Returns whether a network is within a budget."""

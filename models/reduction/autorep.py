@@ -23,7 +23,7 @@ from ..recipe import Recipe
 from .candidate import Candidate
 from .engine import Announce, Engine
 from .masked_budgets import finetuned, masked_budgets, prepared_per_budget
-from .trainings import BudgetSettings, opened_from
+from .trainings import BudgetSettings, budgets_before, opened_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +83,12 @@ def autorep(
     --budget 1000000: resnet18-cifar100-557056 has 557,056 ReLUs, a budget must be below that
     """
     require_relus(base)
-    budgets = masked_budgets(base, settings, "pixel", say, lambda count: replaced_recipe(base, count))
-    require_budgets(base, "pixel", budgets)
     identity = {"replacement": settings.replacement.as_dict()}
+    known = budgets_before("autorep", base, settings, root, identity)
+    budgets = masked_budgets(base, settings, "pixel", say, lambda count: replaced_recipe(base, count), known)
+    require_budgets(base, "pixel", budgets)
     with opened_from(
-        "autorep", base, settings, root, engine, identity, progress=progress, announce=announce
+        "autorep", base, settings, root, engine, identity, progress=progress, announce=announce, known=known
     ) as (trainings, teacher, found):
         recipes = {budget: replaced_recipe(base, budget) for budget in budgets}
         folders = {budget: root / "replaced" / str(budget) for budget in budgets}
@@ -98,4 +99,5 @@ def autorep(
             if outcome.result is not None:
                 left = outcome.result["relu_count_before"]
                 say(f"  replaced: {budget:,} ReLUs of the {left:,} that the last epoch left")
-        return [*found, *finetuned("autorep", recipes, folders, settings, trainings, teacher, replaced)]
+        networks = finetuned("autorep", recipes, folders, settings, trainings, teacher, replaced, known=known)
+        return [*found, *networks]

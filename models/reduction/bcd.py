@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pi_bench.errors import UsageError
 from pi_bench.progress import Progress
@@ -27,7 +28,7 @@ from ..training.training_files import START_FILE
 from .candidate import Candidate
 from .engine import Announce, Engine
 from .masked_budgets import finetuned, masked_budgets
-from .trainings import BudgetSettings, ended, opened_from
+from .trainings import BudgetSettings, budgets_before, ended, opened_from
 
 _START_FACTOR = 2  # times the largest budget
 
@@ -98,7 +99,13 @@ def bcd(
     --start 50: it must be above the largest budget, 60, and below the 557,056 ReLUs of ...
     """
     require_full(base)
-    budgets = masked_budgets(base, settings, "pixel", say)
+    identity: dict[str, Any] = {
+        "linearization": settings.linearization.as_dict(),
+        "descent": settings.descent.as_dict(),
+        "threads": [settings.threads, settings.linearization_threads],
+    }
+    known = budgets_before("bcd", base, settings, root, identity)
+    budgets = masked_budgets(base, settings, "pixel", say, known=known)
     require_budgets(base, "pixel", budgets)
     start = settings.start or min(_START_FACTOR * budgets[0], base.relu_count - 1)
     if not budgets[0] < start < base.relu_count:
@@ -106,13 +113,10 @@ def bcd(
             f"--start {start}: it must be above the largest budget, {budgets[0]:,}, and below the "
             f"{base.relu_count:,} ReLUs of {base.name}"
         )
-    identity = {
-        "linearization": settings.linearization.as_dict(),
-        "descent": settings.descent.as_dict(),
-        "start": start,
-        "threads": [settings.threads, settings.linearization_threads],
-    }
-    with opened_from("bcd", base, settings, root, engine, identity, progress=progress, announce=announce) as (
+    identity["start"] = start
+    with opened_from(
+        "bcd", base, settings, root, engine, identity, progress=progress, announce=announce, known=known
+    ) as (
         trainings,
         teacher,
         found,
@@ -147,4 +151,4 @@ def bcd(
         ended(trainings.prepare([job])["descent"])
         recipes = {budget: masked_recipe(base, "pixel", budget, "bcd") for budget in budgets}
         folders = dict.fromkeys(budgets, descent)
-        return [*found, *finetuned("bcd", recipes, folders, settings, trainings, teacher)]
+        return [*found, *finetuned("bcd", recipes, folders, settings, trainings, teacher, known=known)]

@@ -10,6 +10,7 @@ from typing import Any
 from ..recipe import Recipe
 from .frontier import on_frontier
 from .job import JobOutcome
+from .time_budgets import Budget, TimeBudget
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Candidate:
         offline_s: the median offline time.
         predicted_s: the predicted time that the objective minimizes.
         predicted_for: objective, protocol and link of the prediction, in words.
+        budget_s: the largest predicted time that the network was searched for.
         failure: the reason for a missing accuracy or latency.
         folder: the folder of the network, relative to that of the table.
         relu_frontier: whether the network is on the frontier of accuracy over ReLUs.
@@ -48,6 +50,7 @@ class Candidate:
     offline_s: float | None = None
     predicted_s: float | None = None
     predicted_for: str = ""
+    budget_s: float | None = None
     failure: str = ""
     folder: str = ""
     relu_frontier: bool = False
@@ -60,6 +63,11 @@ class Candidate:
         if self.test_accuracy_pct is None or self.relu_count == 0:
             return None
         return self.test_accuracy_pct / (self.relu_count / 1000)
+
+    @property
+    def over_budget(self) -> bool:
+        """Whether the trained network is predicted to take longer than its budget."""
+        return self.predicted_s is not None and self.budget_s is not None and self.predicted_s > self.budget_s
 
     def measured(self, latency: Mapping[str, Any]) -> Candidate:
         """Returns the candidate with the figures of a result of `pi-bench latency --json`."""
@@ -80,11 +88,19 @@ class Candidate:
         return self.latency_s + self.offline_s
 
 
-def candidate_of(method: str, step: str, recipe: Recipe, outcome: JobOutcome, root: Path) -> Candidate:
+def candidate_of(
+    method: str,
+    step: str,
+    recipe: Recipe,
+    outcome: JobOutcome,
+    root: Path,
+    budget: Budget | None = None,
+) -> Candidate:
     """Returns the candidate of a job that ended.
 
     Args:
         root: the folder of the table.
+        budget: the budget that the network was searched for.
 
     >>> from pi_bench.models import load_recipe
     >>> from pi_bench.models.reduction.job import Job
@@ -102,6 +118,7 @@ def candidate_of(method: str, step: str, recipe: Recipe, outcome: JobOutcome, ro
         relu_count=recipe.relu_count,
         test_accuracy_pct=result.get("test_accuracy_pct"),
         validation_accuracy_pct=result.get("validation_accuracy_pct"),
+        budget_s=budget.seconds if isinstance(budget, TimeBudget) else None,
         failure=outcome.failure,
         folder=str(Path(outcome.job.folder).relative_to(root.absolute())),
     )

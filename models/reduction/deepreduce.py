@@ -31,7 +31,7 @@ from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
 from .job import Job
 from .teacher import require_full_teacher
-from .time_budgets import TimeBudget, in_ms, needs_objective
+from .time_budgets import TimeBudget, needs_objective, time_text
 from .trainings import SearchSettings, Trainings, opened_search
 
 
@@ -77,7 +77,8 @@ def deepreduce(
 
     Raises:
         ModelError: `base` is already reduced, a network of the plan is impossible, or the teacher is another
-            network.
+            network or its weights cannot be used.
+        UsageError: The order does not name each stage once, or no network is within the budget.
         TrainingError: The teacher diverged, or `root` holds another search.
         OutputError: A file cannot be written.
 
@@ -150,7 +151,7 @@ def within_budget(plan: Sequence[PlannedNetwork], settings: DeepReduceSettings) 
     found = [one for one, time_s in zip(plan, times, strict=True) if time_s <= budget.seconds]
     if not found:
         raise UsageError(
-            f"--budget {budget}: {in_ms(min(times))} is the least that is predicted for a network of the "
+            f"--budget {budget}: {time_text(min(times))} is the least that is predicted for a network of the "
             f"plan ({objective})"
         )
     return found
@@ -201,7 +202,10 @@ class _Search:
             self.say(f"within {self.settings.budget}: {len(plan)} of the {count} networks of the plan")
         last = self.trainings.run([self._job(step_of(one), one.recipe, "networks", teacher) for one in plan])
         found = [
-            candidate_of("deepreduce", step_of(one), one.recipe, last[step_of(one)], root) for one in plan
+            candidate_of(
+                "deepreduce", step_of(one), one.recipe, last[step_of(one)], root, self.settings.budget
+            )
+            for one in plan
         ]
         if own:
             found.insert(0, candidate_of("baseline", "", self.base, first["teacher"], root))

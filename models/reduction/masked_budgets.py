@@ -15,7 +15,7 @@ from ..training.training_files import START_FILE
 from .candidate import Candidate, candidate_of
 from .job import JobOutcome
 from .search_job import Argument
-from .time_budgets import relu_budgets
+from .time_budgets import FoundBudgets, budget_of, relu_budgets
 from .trainings import BudgetSettings, Trainings
 
 _SIZE_COUNT = 256  # a time is met to this part of the ReLUs, so that a search compiles few networks
@@ -27,6 +27,7 @@ def masked_budgets(
     masks: str,
     say: Callable[[str], None],
     recipe_of: Callable[[int], Recipe] | None = None,
+    known: FoundBudgets | None = None,
 ) -> tuple[int, ...]:
     """Returns the budgets in ReLUs of a search that masks ReLUs of `base`, the largest first.
 
@@ -35,6 +36,7 @@ def masked_budgets(
     Args:
         recipe_of: returns the network that the method leaves at a number of ReLUs. With None, pixels or
             channels without ReLU have no activation.
+        known: as `relu_budgets` takes it.
 
     Raises:
         ModelError: Masks do not go together with other keys of `base`, or its activations cannot have them.
@@ -62,6 +64,7 @@ def masked_budgets(
         recipe_of,
         settings.objective,
         say,
+        known,
     )
 
 
@@ -110,12 +113,15 @@ def finetuned(
     trainings: Trainings,
     teacher: Path,
     prepared: Mapping[int, JobOutcome] | None = None,
+    *,
+    known: FoundBudgets,
 ) -> list[Candidate]:
     """Finetunes the network of each budget with frozen masks, from the weights in its folder.
 
     Args:
         prepared: the outcomes of `prepared_per_budget`. A network whose preparation diverged is not
             finetuned.
+        known: the numbers of ReLUs that the budgets of time allow.
 
     Returns:
         The networks by the order of `recipes`, diverged ones included.
@@ -128,7 +134,7 @@ def finetuned(
     ... )
     >>> with tempfile.TemporaryDirectory() as name:
     ...     trainings = Trainings(Path(name), None, settings, print, print)
-    ...     finetuned("snl", {}, {}, settings, trainings, Path("teacher"))
+    ...     finetuned("snl", {}, {}, settings, trainings, Path("teacher"), known={})
     []
     """
     jobs = [
@@ -146,7 +152,14 @@ def finetuned(
     outcomes = {int(name): outcome for name, outcome in trainings.run(jobs).items()}
     outcomes = {**(prepared or {}), **outcomes}
     return [
-        candidate_of(method, f"{recipe.masks}-{budget}", recipe, outcomes[budget], trainings.root)
+        candidate_of(
+            method,
+            f"{recipe.masks}-{budget}",
+            recipe,
+            outcomes[budget],
+            trainings.root,
+            budget_of(budget, settings.budgets, known),
+        )
         for budget, recipe in recipes.items()
     ]
 

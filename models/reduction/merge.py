@@ -17,15 +17,18 @@ from pi_bench.errors import ModelError, UsageError, reason
 from pi_bench.network.fusion import CostTable
 from pi_bench.progress import Progress
 
+from ..building import build
 from ..linearization import settings as linearization
 from ..merging.extent_choice import cheapest_extent
 from ..recipe import Recipe
+from ..recipe_export import load_state
 from ..recipe_schema import parse_recipe
 from ..training import TrainingSettings
 from ..training.training_files import START_FILE
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
 from .merging_work import UNMERGED_FOLDERS, merged_recipe
+from .teacher import require_teacher_for
 from .trainings import SearchSettings, Trainings, ended, opened_search
 
 
@@ -130,7 +133,8 @@ def merge_networks(
         The finetuned networks, diverged ones included.
 
     Raises:
-        ModelError: A folder is not a training, a network has nothing to merge, or layers cannot be merged.
+        ModelError: A folder is not a training, a network has nothing to merge, layers cannot be merged, or
+            the weights of a network or of the teacher cannot be used.
         UsageError: Two networks have the same name.
         TrainingError: `root` holds another merging.
         OutputError: A file cannot be written.
@@ -148,6 +152,10 @@ def merge_networks(
     folders = names_of(settings.folders)
     extents = {name: _extent(trained_in(folder)[0], settings) for name, folder in folders.items()}
     recipes = {name: merged_recipe(trained_in(folder)[0], extents[name]) for name, folder in folders.items()}
+    for name, folder in folders.items():
+        load_state(build(trained_in(folder)[0]), folder / "state.pt")
+        if settings.teacher is not None:
+            require_teacher_for(settings.teacher, recipes[name])
     identity = {
         "extent": settings.extent,
         "finetuning": settings.finetuning.as_dict(),

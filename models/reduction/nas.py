@@ -117,9 +117,15 @@ def nas(
                 for (budget, number), recipe in best.items()
             ]
         )
+        given = {str(budget): budget for budget in settings.budgets}
         return [
             candidate_of(
-                "nas", f"{space.name}-{budget}-{number}", recipe, outcomes[f"{budget}-{number}"], root
+                "nas",
+                f"{space.name}-{budget}-{number}",
+                recipe,
+                outcomes[f"{budget}-{number}"],
+                root,
+                given[budget],
             )
             for (budget, number), recipe in best.items()
         ]

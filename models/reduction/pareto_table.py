@@ -37,6 +37,7 @@ _COLUMNS: Mapping[str, Callable[[str], Any]] = {
     "offline_s": _optional(float),
     "predicted_s": _optional(float),
     "predicted_for": str,
+    "budget_s": _optional(float),
     "relu_frontier": {"yes": True, "no": False}.__getitem__,
     "latency_frontier": {"yes": True, "no": False}.__getitem__,
     "predicted_frontier": {"yes": True, "no": False}.__getitem__,
@@ -44,7 +45,12 @@ _COLUMNS: Mapping[str, Callable[[str], Any]] = {
     "folder": str,
 }
 _DERIVED = "accuracy_per_kilorelu"
-_ADDED = ("predicted_s", "predicted_for", "predicted_frontier")  # missing in tables of earlier versions
+_ADDED = (
+    "predicted_s",
+    "predicted_for",
+    "predicted_frontier",
+    "budget_s",
+)  # missing in tables of earlier versions
 
 
 def write_table(path: Path, candidates: Sequence[Candidate]) -> None:

@@ -122,8 +122,8 @@ def plan(
         return [
             *found,
             *(
-                candidate_of("plan", f"{parts}-{name}", recipe, outcomes[name], root)
-                for name, recipe in recipes.items()
+                candidate_of("plan", f"{parts}-{name}", recipe, outcomes[name], root, budget)
+                for budget, (name, recipe) in zip(settings.budgets, recipes.items(), strict=True)
             ),
         ]
 

@@ -10,7 +10,7 @@ from ..planning import CHOICES, LayerChoice, planned_choices, with_choices
 from ..recipe import Recipe
 from ..recipe_writing import format_recipe
 from .objective import TimeObjective
-from .time_budgets import Budget, in_ms, needs_objective
+from .time_budgets import Budget, needs_objective, relus_text, time_text
 
 
 class PlanCosts:
@@ -75,8 +75,8 @@ class PlanCosts:
     def described_of(self, recipe: Recipe) -> str:
         """Returns the cost of a network in words."""
         if self.objective is not None:
-            return f"{in_ms(self.seconds_of(recipe))} ({self.objective})"
-        return f"{recipe.relu_count:,} ReLUs"
+            return f"{time_text(self.seconds_of(recipe))} ({self.objective})"
+        return relus_text(recipe.relu_count)
 
     def require(self, budget: Budget, allowed: Sequence[str]) -> None:
         """Checks that a budget is below the full network, and not below the network without any ReLU.
@@ -102,13 +102,13 @@ class PlanCosts:
         if budget.seconds >= self.seconds({}):
             raise UsageError(
                 f"--budget {budget}: {self.base.name} with all its ReLUs is predicted to take "
-                f"{in_ms(self.seconds({}))} ({self.objective}), a budget must be below that"
+                f"{time_text(self.seconds({}))} ({self.objective}), a budget must be below that"
             )
         paths = [path for path, _ in self.base.relu_shapes()]
         least = min(self.seconds(dict.fromkeys(paths, choice)) for choice in allowed)
         if budget.seconds < least:
             raise UsageError(
-                f"--budget {budget}: {in_ms(least)} is the least that is predicted for {self.base.name} "
+                f"--budget {budget}: {time_text(least)} is the least that is predicted for {self.base.name} "
                 f"({self.objective}), without any ReLU"
             )
 

@@ -63,9 +63,11 @@ def write_plot(
     from matplotlib.figure import Figure
 
     phases = "offline + online" if objective == "total" else "online"
+    both = any(one.predicted_for.startswith("total,") for one in candidates)
+    predicted = "offline + online" if both else "online"
     parts: list[tuple[Callable[[Candidate], float | None], str, float, str]] = [
         (lambda one: one.relu_count, "relu_frontier", 1, "ReLUs"),
-        (lambda one: one.predicted_s, "predicted_frontier", 1000, f"predicted {phases} time, ms"),
+        (lambda one: one.predicted_s, "predicted_frontier", 1000, f"predicted {predicted} time, ms"),
         (lambda one: one.measured_s(objective), "latency_frontier", 1000, f"private {phases} latency, ms"),
     ]
     parts = [part for part in parts if any(part[0](one) is not None for one in candidates)]

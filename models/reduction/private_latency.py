@@ -39,8 +39,8 @@ def measure_all(
         measure: measures one network.
         settings: the values that a stored result must have to be used again: those of its keys, and link and
             fuse by name.
-        interrupted: called after Ctrl-C with the number of finished networks. The others are returned without
-            latency.
+        interrupted: called after Ctrl-C with the number of networks that have a latency. The others are
+            returned without one.
 
     Raises:
         PiBenchError: `measure` fails. A network whose private answer is wrong, or that cannot be compiled,
@@ -57,7 +57,7 @@ def measure_all(
             progress(f"measuring {candidate.name}", number, len(candidates))
             found.append(_measured(candidate, root / candidate.folder, measure, settings))
     except KeyboardInterrupt as error:
-        interrupted(error, len(found))
+        interrupted(error, sum(one.latency_s is not None for one in found))
         for candidate in candidates[len(found) :]:
             found.append(replace(candidate, failure=candidate.failure or "not measured: interrupted"))
     return found

@@ -27,8 +27,8 @@ from ..recipe_writing import format_recipe
 from ..training.training_files import START_FILE, save_tensors, write_whole
 from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine
-from .time_budgets import relu_budgets
-from .trainings import BudgetSettings, Trainings, ended, opened_from
+from .time_budgets import budget_of, relu_budgets
+from .trainings import BudgetSettings, Trainings, budgets_before, ended, opened_from
 
 SAMPLED = "lfpc"
 """The criterion that stands for one of `CRITERIA` per layer, chosen by sampling."""
@@ -100,6 +100,11 @@ def prune(
     --budget 1000000: resnet18-cifar100-557056 has 557,056 ReLUs, a budget must be below that
     """
     criterion = settings.criterion
+    identity = {
+        "criterion": None if criterion == "l1" else criterion,  # folders of version 0.2.0 lack the key
+        "sampling": settings.sampling.as_dict() if criterion == SAMPLED else None,
+    }
+    known = budgets_before("prune", base, settings, root, identity)
     budgets = relu_budgets(
         settings.budgets,
         base,
@@ -107,14 +112,11 @@ def prune(
         lambda count: pruned_recipe(base, count, criterion),
         settings.objective,
         say,
+        known,
     )
     recipes = {budget: pruned_recipe(base, budget, criterion) for budget in budgets}
-    identity = {
-        "criterion": None if criterion == "l1" else criterion,  # folders of version 0.2.0 lack the key
-        "sampling": settings.sampling.as_dict() if criterion == SAMPLED else None,
-    }
     with opened_from(
-        "prune", base, settings, root, engine, identity, progress=progress, announce=announce
+        "prune", base, settings, root, engine, identity, progress=progress, announce=announce, known=known
     ) as (
         trainings,
         teacher,
@@ -142,7 +144,14 @@ def prune(
         outcomes = trainings.run(jobs)
         method = SAMPLED if criterion == SAMPLED else f"{criterion}-pruning"
         found += [
-            candidate_of(method, f"filters-{budget}", recipe, outcomes[str(budget)], root)
+            candidate_of(
+                method,
+                f"filters-{budget}",
+                recipe,
+                outcomes[str(budget)],
+                root,
+                budget_of(budget, settings.budgets, known),
+            )
             for budget, recipe in recipes.items()
         ]
     return found

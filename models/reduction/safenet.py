@@ -174,6 +174,7 @@ def safenet(
                     recipes.get(budget, base),
                     trained.get(str(budget), outcomes[f"relaxed-{budget}"]),
                     root,
+                    budget,
                 )
                 for budget in settings.budgets
             ),

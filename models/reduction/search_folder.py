@@ -16,10 +16,12 @@ from pi_bench.prediction.costs_file import read_costs, write_costs
 
 from ..training.training_files import write_whole
 from .objective import TimeObjective
+from .time_budgets import FoundBudgets
 
-_SEARCH_FILE = "search.json"
+SEARCH_FILE = "search.json"
 _LOCK_FILE = ".lock"
 _COSTS_FILE = "costs.json"
+_BUDGETS_FILE = "budgets.json"
 
 
 @contextmanager
@@ -52,7 +54,9 @@ def claimed(root: Path, search: Mapping[str, Any]) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise TrainingError(f"another process works in {root}: wait for it, or end it") from None
-        _check_same(root, search)
+        require_same(root, search)
+        if not (root / SEARCH_FILE).exists():
+            write_whole(root / SEARCH_FILE, (json.dumps(search, indent=2) + "\n").encode())
         yield
     finally:
         os.close(handle)
@@ -99,12 +103,51 @@ def kept_costs(root: Path) -> Costs | None:
     return read_costs(path) if path.exists() else None
 
 
-def _check_same(root: Path, search: Mapping[str, Any]) -> None:
-    path = root / _SEARCH_FILE
+def keep_budgets(known: FoundBudgets, root: Path) -> None:
+    """Writes the numbers of ReLUs that budgets of time allow to the folder, for `kept_budgets`.
+
+    Raises:
+        OutputError: The file cannot be written.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     keep_budgets({"15ms": (60, 0.0149)}, Path(name))
+    ...     Path(name, "budgets.json").read_text()
+    '{"15ms": [60, 0.0149]}\\n'
+    """
+    if known:
+        write_whole(root / _BUDGETS_FILE, (json.dumps(known) + "\n").encode())
+
+
+def kept_budgets(root: Path, objective: TimeObjective | None) -> FoundBudgets:
+    """Returns the numbers of ReLUs that an earlier command has found for budgets of time in the folder.
+
+    There are none if `objective` predicts by other costs than those of the folder.
+
+    >>> kept_budgets(Path("nowhere"), None)
+    {}
+    """
+    if objective is None or kept_costs(root) != objective.setting.costs:
+        return {}
+    try:
+        found = json.loads((root / _BUDGETS_FILE).read_text())
+        return {str(text): (int(count), float(time_s)) for text, (count, time_s) in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError):  # they are looked for again
+        return {}
+
+
+def require_same(root: Path, search: Mapping[str, Any]) -> None:
+    """Checks that the folder holds no other search; `claimed` does so too, and keeps the search.
+
+    Raises:
+        TrainingError: It does, or its search cannot be read.
+
+    >>> require_same(Path("nowhere"), {"search": "snl"})
+    """
+    path = root / SEARCH_FILE
     try:
         found = json.loads(path.read_text())
-    except FileNotFoundError:
-        write_whole(path, (json.dumps(search, indent=2) + "\n").encode())
+    except (FileNotFoundError, NotADirectoryError):
         return
     except (OSError, ValueError) as error:
         raise TrainingError(f"cannot read {path}: {reason(error)}: choose another --output folder") from None

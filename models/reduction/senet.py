@@ -23,7 +23,7 @@ from ..senet.settings import SelectionSettings
 from .candidate import Candidate
 from .engine import Announce, Engine
 from .masked_budgets import finetuned, masked_budgets, prepared_per_budget
-from .trainings import BudgetSettings, opened_from
+from .trainings import BudgetSettings, budgets_before, opened_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +83,12 @@ def senet(
     --budget 1000000: resnet18-cifar100-557056 has 557,056 ReLUs, a budget must be below that
     """
     require_relus(base)
-    budgets = masked_budgets(base, settings, "pixel", say)
-    require_budgets(base, "pixel", budgets)
     identity = {"selection": settings.selection.as_dict()}
+    known = budgets_before("senet", base, settings, root, identity)
+    budgets = masked_budgets(base, settings, "pixel", say, known=known)
+    require_budgets(base, "pixel", budgets)
     with opened_from(
-        "senet", base, settings, root, engine, identity, progress=progress, announce=announce
+        "senet", base, settings, root, engine, identity, progress=progress, announce=announce, known=known
     ) as (
         trainings,
         teacher,
@@ -102,4 +103,5 @@ def senet(
                     f"  masks of {budget:,} ReLUs: {100 * outcome.result['changed']:.1f} % changed in epoch "
                     f"{outcome.result['epoch']}, the last one"
                 )
-        return [*found, *finetuned("senet", recipes, folders, settings, trainings, teacher, chosen)]
+        networks = finetuned("senet", recipes, folders, settings, trainings, teacher, chosen, known=known)
+        return [*found, *networks]

@@ -23,7 +23,7 @@ from ..recipe import Recipe
 from .candidate import Candidate
 from .engine import Announce, Engine
 from .masked_budgets import finetuned, masked_budgets
-from .trainings import BudgetSettings, Trainings, ended, opened_from
+from .trainings import BudgetSettings, Trainings, budgets_before, ended, opened_from
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,13 +87,16 @@ def snl(
     --budget 1000000: resnet18-cifar100-557056 has 557,056 ReLUs, a budget must be below that
     """
     require_full(base)
-    budgets = masked_budgets(base, settings, settings.linearization.masks, say)
-    require_budgets(base, settings.linearization.masks, budgets)
     identity = {
         "linearization": settings.linearization.as_dict(),
         "threads": [settings.threads, settings.linearization_threads],
     }
-    with opened_from("snl", base, settings, root, engine, identity, progress=progress, announce=announce) as (
+    known = budgets_before("snl", base, settings, root, identity)
+    budgets = masked_budgets(base, settings, settings.linearization.masks, say, known=known)
+    require_budgets(base, settings.linearization.masks, budgets)
+    with opened_from(
+        "snl", base, settings, root, engine, identity, progress=progress, announce=announce, known=known
+    ) as (
         trainings,
         teacher,
         found,
@@ -106,7 +109,7 @@ def snl(
         linearized = root / "linearized"
         recipes = {budget: budget_recipe(linearized, budget) for budget in budgets}
         folders = dict.fromkeys(budgets, linearized)
-        return [*found, *finetuned("snl", recipes, folders, settings, trainings, teacher)]
+        return [*found, *finetuned("snl", recipes, folders, settings, trainings, teacher, known=known)]
 
 
 def _linearized(

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from pi_bench.errors import ModelError, reason
 
+from ..building import build
 from ..recipe import Recipe
+from ..recipe_export import load_state
 from ..recipe_schema import parse_recipe
 from ..recipe_writing import format_recipe
 
@@ -15,7 +17,7 @@ def require_full_teacher(folder: Path, base: Recipe) -> None:
     """Checks that `folder` is a finished training of `base`.
 
     Raises:
-        ModelError: It is not.
+        ModelError: It is not, or its weights cannot be read or are not finite.
 
     >>> from pi_bench.models import load_recipe
     >>> try:
@@ -30,14 +32,14 @@ def require_full_teacher(folder: Path, base: Recipe) -> None:
             f"the teacher in {folder} is another network, {recipe.name}: the search starts from {base.name} "
             "and distils from that network with all its ReLUs"
         )
-    _require_weights(folder)
+    _require_weights(folder, recipe)
 
 
 def require_teacher_for(folder: Path, base: Recipe) -> None:
     """Checks that `folder` is a finished training of any network for the images and classes of `base`.
 
     Raises:
-        ModelError: It is not.
+        ModelError: It is not, or its weights cannot be read or are not finite.
 
     >>> from pi_bench.models import load_recipe
     >>> try:
@@ -53,7 +55,7 @@ def require_teacher_for(folder: Path, base: Recipe) -> None:
                 f"the teacher in {folder} is for other images or classes: its {key} is "
                 f"{getattr(recipe, key)}, that of {base.name} is {getattr(base, key)}"
             )
-    _require_weights(folder)
+    _require_weights(folder, recipe)
 
 
 def _recipe_of(folder: Path) -> Recipe:
@@ -66,6 +68,12 @@ def _recipe_of(folder: Path) -> Recipe:
         ) from None
 
 
-def _require_weights(folder: Path) -> None:
+def _require_weights(folder: Path, recipe: Recipe) -> None:
+    """Reads the weights once, so that a job does not find a damaged file long after the search began.
+
+    Raises:
+        ModelError: There are none, or they cannot be used.
+    """
     if not (folder / "state.pt").is_file():
         raise ModelError(f"the teacher in {folder} is not trained to its end: there is no state.pt")
+    load_state(build(recipe), folder / "state.pt")

@@ -40,6 +40,9 @@ class TimeBudget:
 Budget = int | TimeBudget
 """A number of ReLUs, or a predicted time."""
 
+FoundBudgets = dict[str, tuple[int, float]]
+"""The numbers of ReLUs that times allow, and the seconds that they are predicted to take, by text."""
+
 
 def relu_budgets(
     budgets: Sequence[Budget],
@@ -48,6 +51,7 @@ def relu_budgets(
     recipe_of: Callable[[int], Recipe],
     objective: TimeObjective | None,
     say: Callable[[str], None],
+    known: FoundBudgets | None = None,
 ) -> tuple[int, ...]:
     """Returns the budgets in ReLUs, the largest first and each once.
 
@@ -59,7 +63,8 @@ def relu_budgets(
         sizes: the numbers of ReLUs that the method can leave, ascending.
         recipe_of: returns the network that the method leaves at a number of ReLUs.
         objective: predicts times; needed for budgets of time alone.
-        say: prints one line per time.
+        say: prints a line before a time is looked for, and one for what is found.
+        known: the times that an earlier command has found, which gets those that are found now.
 
     Raises:
         UsageError: A time is below that of the smallest network, or not below that of `base`, or there is no
@@ -74,6 +79,7 @@ def relu_budgets(
     pi_bench.errors.UsageError: --budget 15ms is a time: add --objective online or --objective total
     """
     found: set[int] = set()
+    known = {} if known is None else known
     times: dict[int, float] = {}
 
     def time_s(size: int) -> float:
@@ -82,28 +88,53 @@ def relu_budgets(
             times[size] = objective.of_recipe(recipe_of(size)).of(objective.name)
         return times[size]
 
+    def search(budget: TimeBudget) -> tuple[int, float]:
+        assert objective is not None
+        full_s = objective.of_recipe(base).of(objective.name)
+        if budget.seconds >= full_s:
+            raise UsageError(
+                f"--budget {budget}: {base.name} with all its ReLUs is predicted to take "
+                f"{time_text(full_s)} ({objective}), a budget must be below that"
+            )
+        smallest_s = time_s(sizes[0])
+        if budget.seconds < smallest_s:
+            raise UsageError(
+                f"--budget {budget}: {time_text(smallest_s)} is the least that is predicted for {base.name} "
+                f"({objective}), with {relus_text(sizes[0])}"
+            )
+        size = sizes[_last_within(budget.seconds, len(sizes), lambda index: time_s(sizes[index]))]
+        return size, time_s(size)
+
     for budget in budgets:
         if isinstance(budget, int):
             found.add(budget)
             continue
         if objective is None:
             raise UsageError(needs_objective(budget))
-        full_s = objective.of_recipe(base).of(objective.name)
-        if budget.seconds >= full_s:
-            raise UsageError(
-                f"--budget {budget}: {base.name} with all its ReLUs is predicted to take "
-                f"{in_ms(full_s)} ({objective}), a budget must be below that"
-            )
-        smallest_s = time_s(sizes[0])
-        if budget.seconds < smallest_s:
-            raise UsageError(
-                f"--budget {budget}: {in_ms(smallest_s)} is the least that is predicted for {base.name} "
-                f"({objective}), with {sizes[0]:,} ReLUs"
-            )
-        size = sizes[_last_within(budget.seconds, len(sizes), lambda index: time_s(sizes[index]))]
-        say(f"  --budget {budget}: {size:,} ReLUs, predicted to take {in_ms(time_s(size))} ({objective})")
+        if str(budget) not in known:
+            say(f"searching the number of ReLUs for {budget} ({objective}) …")
+            known[str(budget)] = search(budget)
+        size, predicted_s = known[str(budget)]
+        say(
+            f"  --budget {budget}: {relus_text(size)}, predicted to take {time_text(predicted_s)} "
+            f"({objective})"
+        )
         found.add(size)
     return tuple(sorted(found, reverse=True))
+
+
+def budget_of(count: int, budgets: Sequence[Budget], known: FoundBudgets) -> Budget | None:
+    """Returns the least time of `budgets` that allows `count` ReLUs, or None if no time does.
+
+    Args:
+        known: the times that `relu_budgets` has found.
+
+    >>> times, known = [TimeBudget(0.3, "300ms"), TimeBudget(0.2, "200ms")], {"300ms": (90, 0.3)}
+    >>> budget_of(60, times, known | {"200ms": (60, 0.2)})
+    TimeBudget(seconds=0.2, text='200ms')
+    """
+    times = [one for one in budgets if isinstance(one, TimeBudget) and known[str(one)][0] == count]
+    return min(times, key=lambda one: one.seconds, default=None)
 
 
 def needs_objective(budget: TimeBudget) -> str:
@@ -115,13 +146,22 @@ def needs_objective(budget: TimeBudget) -> str:
     return f"--budget {budget} is a time: add --objective online or --objective total"
 
 
-def in_ms(seconds: float) -> str:
-    """Returns a time in words, in ms.
+def time_text(seconds: float) -> str:
+    """Returns a time in words, in ms or from 1 s on in seconds.
 
-    >>> in_ms(0.01234)
-    '12.3 ms'
+    >>> time_text(0.01234), time_text(1.5642)
+    ('12.3 ms', '1.56 s')
     """
-    return f"{1e3 * seconds:.3g} ms"
+    return f"{seconds:.3g} s" if seconds >= 0.9995 else f"{1e3 * seconds:.3g} ms"
+
+
+def relus_text(count: int) -> str:
+    """Returns a number of ReLUs in words.
+
+    >>> relus_text(1), relus_text(15000)
+    ('1 ReLU', '15,000 ReLUs')
+    """
+    return f"{count:,} ReLU{'s' * (count != 1)}"
 
 
 def _last_within(limit_s: float, count: int, time_s: Callable[[int], float]) -> int:

@@ -18,10 +18,10 @@ from .candidate import Candidate, candidate_of
 from .engine import Announce, Engine, run_jobs
 from .job import Job, JobOutcome
 from .objective import TimeObjective
-from .search_folder import claimed, keep_costs
+from .search_folder import claimed, keep_budgets, keep_costs, kept_budgets, require_same
 from .search_job import Argument, search_job
 from .teacher import require_full_teacher
-from .time_budgets import Budget
+from .time_budgets import Budget, FoundBudgets
 from .training_job import training_job
 
 
@@ -190,9 +190,7 @@ def opened_search(
     ...         Path(name, "search.json").exists(), trainings.run([])
     (True, {})
     """
-    shared = {"threads": settings.threads, "device": settings.device.partition(":")[0]}
-    objective = None if settings.objective is None else settings.objective.identity()
-    with claimed(root, {"search": method, **shared, **identity, "objective": objective}):
+    with claimed(root, _identity(method, settings, identity)):
         if settings.objective is not None:
             keep_costs(settings.objective, root)
         yield Trainings(root, engine, settings, progress, announce)
@@ -209,6 +207,7 @@ def opened_from(
     *,
     progress: Progress,
     announce: Announce,
+    known: FoundBudgets | None = None,
 ) -> Iterator[tuple[Trainings, Path, list[Candidate]]]:
     """Reserves the folder `root` for a search that starts from `base`, and trains the teacher there.
 
@@ -220,18 +219,21 @@ def opened_from(
         engine: runs the trainings.
         identity: JSON values that tell this search from others, besides the network and its trainings.
         announce: called with each training's outcome.
+        known: the numbers of ReLUs that budgets of time allow, for the folder to keep.
 
     Raises:
-        ModelError: The teacher is another network than `base`.
+        ModelError: The teacher is another network than `base`, or its weights cannot be used.
         TrainingError: The teacher diverged, the folder holds another search, or another process uses it.
         OutputError: A file cannot be written.
 
     >>> import tempfile
-    >>> from pi_bench.models import load_recipe
-    >>> base, trained = load_recipe("resnet18-cifar100-557056"), TrainingSettings()
+    >>> from pi_bench.models import load_recipe, narrowed
+    >>> from pi_bench.models.building import build
+    >>> from pi_bench.models.training.training_files import save_tensors
+    >>> base, trained = narrowed(load_recipe("resnet18-cifar100-557056"), 0.0625), TrainingSettings()
     >>> with tempfile.TemporaryDirectory() as name:
     ...     _ = Path(name, "recipe.toml").write_text(format_recipe(base))
-    ...     Path(name, "state.pt").touch()
+    ...     save_tensors(Path(name, "state.pt"), build(base).state_dict())
     ...     settings = BudgetSettings(
     ...         budgets=(5000,), training=trained, finetuning=trained, teacher=Path(name),
     ...         data_dir=Path("data"), device="cpu", threads=1,
@@ -243,16 +245,58 @@ def opened_from(
     """
     if settings.teacher is not None:
         require_full_teacher(settings.teacher, base)
-    identity = {
+    identity = _identity_from(base, settings, identity)
+    with opened_search(
+        method, identity, settings, root, engine, progress=progress, announce=announce
+    ) as trainings:
+        keep_budgets(known or {}, root)
+        yield trainings, *trainings.teacher(base, settings.training)
+
+
+def budgets_before(
+    method: str, base: Recipe, settings: BudgetSettings, root: Path, identity: Mapping[str, Any]
+) -> FoundBudgets:
+    """Returns the numbers of ReLUs that the folder `root` has for budgets of time.
+
+    First it checks the teacher and the folder, as `opened_from` does, because a prediction takes seconds and
+    these checks need none. The other arguments are those of `opened_from`.
+
+    Raises:
+        ModelError: The teacher is another network than `base`, or its weights cannot be used.
+        TrainingError: The folder holds another search.
+
+    >>> from pi_bench.models import load_recipe
+    >>> trained = TrainingSettings()
+    >>> settings = BudgetSettings(
+    ...     budgets=(5000,), training=trained, finetuning=trained,
+    ...     data_dir=Path("data"), device="cpu", threads=1,
+    ... )
+    >>> budgets_before("snl", load_recipe("resnet18-cifar100-557056"), settings, Path("nowhere"), {})
+    {}
+    """
+    if settings.teacher is not None:
+        require_full_teacher(settings.teacher, base)
+    require_same(root, _identity(method, settings, _identity_from(base, settings, identity)))
+    return kept_budgets(root, settings.objective)
+
+
+def _identity(method: str, settings: SearchSettings, identity: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the JSON values that tell a search from others."""
+    shared = {"threads": settings.threads, "device": settings.device.partition(":")[0]}
+    objective = None if settings.objective is None else settings.objective.identity()
+    return {"search": method, **shared, **identity, "objective": objective}
+
+
+def _identity_from(
+    base: Recipe, settings: BudgetSettings, identity: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Returns the JSON values that tell a search that starts from `base` from others of its method."""
+    return {
         "recipe": format_recipe(base),
         "training": settings.training.as_dict(),
         "finetuning": settings.finetuning.as_dict(),
         **(identity or {}),
     }
-    with opened_search(
-        method, identity, settings, root, engine, progress=progress, announce=announce
-    ) as trainings:
-        yield trainings, *trainings.teacher(base, settings.training)
 
 
 def ended(outcome: JobOutcome) -> JobOutcome:

@@ -314,7 +314,8 @@ def load_teacher(teacher: Teacher, recipe: Recipe, device: torch.device) -> nn.M
         recipe: the network that it teaches.
 
     Raises:
-        ModelError: The teacher has other images or classes, or its weights are those of another network.
+        ModelError: The teacher has other images or classes, or its weights are those of another network or
+            not finite.
 
     >>> from pi_bench.models import load_recipe
     >>> teacher = Teacher(load_recipe("resnet18-cifar100-557056"), Path("state.pt"))

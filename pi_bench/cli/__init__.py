@@ -39,9 +39,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from pi_bench.cli.failures import say
-from pi_bench.cli.interruption import Interruptions
+from pi_bench.cli.interruption import Interruptions, interruption_text
 from pi_bench.cli.streams import lasting_streams
-from pi_bench.errors import OutputError, PiBenchError, interruption_code, interruption_word, reason
+from pi_bench.errors import OutputError, PiBenchError, interruption_code, reason
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,9 +82,8 @@ def _run(arguments: Sequence[str] | None, interruptions: Interruptions) -> int:
         say(str(error))
         return error.exit_code
     except KeyboardInterrupt as error:
-        code = interruption_code(error)
-        say(interruption_word(code))
-        return code
+        say(interruption_text(error))
+        return interruption_code(error)
     except Exception as error:
         if os.environ.get("PI_BENCH_TRACEBACK"):
             raise

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pi_bench.cli.training_options import data_files
 from pi_bench.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -113,8 +114,6 @@ def _read(
         parsed.data,
         tuple(graph.input.shape),
         notes if own else None,
-        data_dir=parsed.data_dir,
-        download=parsed.download,
-        progress=progress,
+        **data_files(parsed, progress),
     )
     return images, labels, source

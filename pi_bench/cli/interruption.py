@@ -13,10 +13,17 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from pi_bench.errors import EXIT_INTERRUPTED, EXIT_TERMINATED, Terminated
+from pi_bench.errors import (
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
+    Terminated,
+    interruption_code,
+    interruption_word,
+)
 
 if TYPE_CHECKING:  # importlib.abc takes time to load: it loads resources, tempfile and inspect
     from importlib.abc import Loader
@@ -154,3 +161,35 @@ class _HoldingLoader:
         module.__spec__.loader = module.__loader__ = self._loader
         with self._interruptions.holding():
             self._loader.exec_module(module)
+
+
+@contextlib.contextmanager
+def continuing(folder: Path) -> Iterator[None]:
+    """Adds to an interruption within the context that a training in `folder` can continue.
+
+    `interruption_text` repeats it. A folder that does not exist yet keeps nothing.
+
+    >>> try:
+    ...     with continuing(Path("/dev")):
+    ...         raise KeyboardInterrupt
+    ... except KeyboardInterrupt as error:
+    ...     print(interruption_text(error))
+    interrupted: /dev keeps all finished trainings and epochs, and the same command continues
+    """
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        if folder.exists():
+            error.add_note(
+                f"{folder} keeps all finished trainings and epochs, and the same command continues"
+            )
+        raise
+
+
+def interruption_text(error: KeyboardInterrupt) -> str:
+    """Returns the last line of an interrupted command: the kind of interruption, and what is kept.
+
+    >>> interruption_text(KeyboardInterrupt())
+    'interrupted'
+    """
+    return ": ".join([interruption_word(interruption_code(error)), *getattr(error, "__notes__", ())])

@@ -47,6 +47,7 @@ class Progress:
         self._bar = terminal and not silent and not verbosity()  # log messages would break the bar
         self._lines = lines and not terminal and not silent
         self._what = ""
+        self._said: dict[str, str] = {}
         self._shown: RichProgress | None = None
         self._task: Any = None
         self._done = 0
@@ -65,11 +66,19 @@ class Progress:
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Shows that `done` of `total` pieces of the step `what` are finished."""
-        if self._lines and what != self._what:
-            print(what, file=sys.stderr, flush=True)
+        if self._lines:
+            self._say(what)
         if self._bar:
             self._draw(what, done, total)
         self._what = what
+
+    def _say(self, what: str) -> None:
+        """Prints a step that is new. Jobs that run at once take turns, and each has steps of its own."""
+        job, separator, _ = what.partition(": ")
+        job = job if separator else ""
+        if self._said.get(job) != what:
+            print(what, file=sys.stderr, flush=True)
+            self._said[job] = what
 
     def _draw(self, what: str, done: int, total: int) -> None:
         if self._shown is None:

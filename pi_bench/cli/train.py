@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import model_options, training_options
+from pi_bench.cli.interruption import continuing
 from pi_bench.cli.output import print_text
 from pi_bench.cli.recipes import recipe_of
 from pi_bench.errors import ModelError, UsageError
@@ -139,17 +140,18 @@ def run(parsed: argparse.Namespace) -> int:
                     f"of {data.name}, {settings.epochs} epoch{'s' * (settings.epochs != 1)}, on {device} …",
                     file=sys.stderr,
                 )
-            result = running.train_recipe(
-                fitted,
-                data,
-                settings,
-                parsed.output,
-                teacher=teacher,
-                start=None if parsed.start is None else _weights("--start", parsed.start),
-                device=device,
-                progress=progress,
-                tensorboard=parsed.tensorboard,
-            )
+            with continuing(parsed.output):
+                result = running.train_recipe(
+                    fitted,
+                    data,
+                    settings,
+                    parsed.output,
+                    teacher=teacher,
+                    start=None if parsed.start is None else _weights("--start", parsed.start),
+                    device=device,
+                    progress=progress,
+                    tensorboard=parsed.tensorboard,
+                )
     if first:
         print_text(describe(result, parsed.output))
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +88,47 @@ def add_archive(data: argparse._ActionsContainer) -> None:
     data.add_argument(
         "--data-dir",
         type=Path,
-        default=Path("data"),
         metavar="FOLDER",
-        help="folder of the official files (default: data)",
+        help="folder of the official files (default: data, or that of the operating system's package if it "
+        "holds none of them)",
     )
     data.add_argument("--download", action="store_true", help="fetch official files that are missing")
+
+
+def data_dir_of(parsed: argparse.Namespace) -> Path:
+    """Returns the folder of the official files.
+
+    >>> data_dir_of(argparse.Namespace(data_dir=None))
+    PosixPath('data')
+    """
+    return Path("data") if parsed.data_dir is None else parsed.data_dir
+
+
+def data_files(parsed: argparse.Namespace, progress: Any) -> dict[str, Any]:
+    """Returns the arguments by which `load_data` finds the files of a data set, or fetches them.
+
+    A package of the operating system counts only if the user named no folder.
+
+    Args:
+        progress: a `cli.progress.Progress`.
+
+    >>> from pi_bench.cli.progress import Progress
+    >>> found = data_files(argparse.Namespace(data_dir=Path("mine"), download=False), Progress(silent=True))
+    >>> found["data_dir"], found["installed"]
+    (PosixPath('mine'), False)
+    """
+
+    def say(words: str) -> None:
+        progress.clear()
+        print(words, file=sys.stderr, flush=True)
+
+    return {
+        "data_dir": data_dir_of(parsed),
+        "installed": parsed.data_dir is None,
+        "download": parsed.download,
+        "progress": progress,
+        "say": say,
+    }
 
 
 def add_training(parser: argparse.ArgumentParser) -> None:
@@ -201,9 +238,7 @@ def data_for(
     ```
     """
     shape = data_sets.image_shape(parsed.data, recipe.input_shape)
-    data = data_sets.load_data(
-        parsed.data, shape, data_dir=parsed.data_dir, download=parsed.download, progress=progress
-    )
+    data = data_sets.load_data(parsed.data, shape, **data_files(parsed, progress))
     return data, running.for_data(recipe, data.name, len(data.class_names), shape)
 
 

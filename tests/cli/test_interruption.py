@@ -23,6 +23,18 @@ from pi_bench.cli import interruption
 from pi_bench.models.reduction.candidate import Candidate
 from pi_bench.models.reduction.private_latency import measure_all
 from pi_bench.report.documents import schema_of
+from tests.installed import skip_without
+
+RECIPE = """
+schema = 1
+name = "small-digits"
+family = "resnet"
+dataset = "digits"
+input_shape = [1, 8, 8]
+class_count = 10
+blocks = [1, 1]
+widths = [2, 4]
+"""
 
 
 def interrupt(
@@ -133,12 +145,36 @@ def test_a_search_lists_the_networks_that_were_not_measured(tmp_path: Path) -> N
         raise KeyboardInterrupt
 
     candidates = [Candidate(name, "deepreduce", "1-cull", 64, folder=".") for name in ("a", "b")]
+    candidates.insert(0, Candidate("c", "deepreduce", "1-thin", 32, failure="training diverged"))
     found = measure_all(
         candidates, tmp_path, measure, {}, lambda *_: None, lambda error, done: told.append(done)
     )
     assert told == [0]
-    assert [one.failure for one in found] == ["not measured: interrupted"] * 2
+    assert [one.failure for one in found] == ["training diverged", *["not measured: interrupted"] * 2]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("command", ["train", "reduce"])
+def test_an_interrupted_training_says_that_it_continues(
+    tmp_path: Path, command: str, number: signal.Signals
+) -> None:
+    skip_without("torch", "sklearn", "matplotlib")
+    (tmp_path / "small.toml").write_text(RECIPE)
+    out = tmp_path / "out"
+    recipe = (
+        ["train", "--recipe"] if command == "train" else ["reduce", "prune", "--budget", "400", "--network"]
+    )
+    fixed = ["--data", "digits", "--epochs", "5000", "--threads", "1", "--device", "cpu", "-o", str(out)]
+    code, _, errors = interrupt([*recipe, str(tmp_path / "small.toml"), *fixed], r"epoch \d\d+ of", number)
+    word = "terminated" if number == signal.SIGTERM else "interrupted"
+    assert code == 128 + number
+    said = " ".join(errors.split())
+    assert (
+        f"error: {word}: {out} keeps all finished trainings and epochs, and the same command continues"
+        in said
+    )
 
 
 def start(command: str) -> subprocess.Popen[str]:

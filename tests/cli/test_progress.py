@@ -83,6 +83,17 @@ def test_lines_elsewhere_where_they_are_wanted(monkeypatch: pytest.MonkeyPatch) 
     assert file.getvalue() == "epoch 1\nepoch 2\n"
 
 
+def test_jobs_that_take_turns_have_one_line_per_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", file)
+    with Progress(lines=True) as progress:
+        for epoch in (1, 2):
+            for _ in range(3):
+                for job in ("60", "90"):
+                    progress(f"{job}: epoch {epoch}", epoch, 2)
+    assert file.getvalue() == "60: epoch 1\n90: epoch 1\n60: epoch 2\n90: epoch 2\n"
+
+
 def test_a_silent_one_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     terminal = as_terminal(monkeypatch)
     with Progress(lines=True, silent=True) as progress:

@@ -2,15 +2,20 @@
 
 import csv
 import json
+import shutil
 
 import pytest
 
 from pi_bench.cli.parser import make_parser
+from pi_bench.cli.reduce.frontier import conclude
 from pi_bench.errors import DataError, ModelError, OutputError, PiBenchError, UsageError
 from pi_bench.network.files.model_file import load_model
 from tests.installed import skip_without
 
 skip_without("torch", "sklearn", "matplotlib")
+
+from pi_bench.models.reduction.candidate import Candidate, with_frontiers
+from pi_bench.models.reduction.pareto_table import write_table
 
 RECIPE = """
 schema = 1
@@ -101,6 +106,84 @@ def test_one_frontier_of_several_searches(searched, tmp_path, capsys):
     assert (tmp_path / "both" / "pareto.svg").is_file()
 
 
+@pytest.fixture
+def predicted_search(tmp_path):
+    """The files of a search to a predicted time that a frontier of several searches reads, and minds."""
+    folder = tmp_path / "timed"
+    folder.mkdir()
+    (folder / "search.json").write_text("{}")
+    times = [
+        Candidate(
+            name,
+            "snl",
+            f"pixel-{count}",
+            count,
+            test_accuracy_pct=accuracy,
+            predicted_s=count / 1000,
+            predicted_for="online, delphi, wan",
+            folder=f"networks/{count}",
+        )
+        for name, count, accuracy in (("wide", 90, 95.0), ("narrow", 60, 91.0))
+    ]
+    write_table(folder / "pareto.csv", with_frontiers(times))
+    return folder
+
+
+def test_a_frontier_leaves_the_folders_of_searches_alone(predicted_search, tmp_path):
+    before = (predicted_search / "pareto.csv").read_bytes()
+    own = ("frontier", predicted_search, "--no-plot", "-o")
+    with pytest.raises(
+        OutputError, match=r"is one of the folders to combine, whose pareto\.csv would be lost"
+    ):
+        run(*own, tmp_path / "timed" / ".." / "timed")
+    assert run(*own, tmp_path / "table") == 0
+    with pytest.raises(OutputError, match=r"timed holds a search, .* name another folder"):
+        run("frontier", tmp_path / "table", "--no-plot", "-o", predicted_search)
+    with pytest.raises(OutputError, match=r"table is one of the folders to combine"):
+        run("frontier", tmp_path / "table", predicted_search, "--no-plot", "-o", tmp_path / "table")
+    assert (predicted_search / "pareto.csv").read_bytes() == before
+    assert run(*own, tmp_path / "table") == 0  # which holds no search, and is not read
+
+
+def test_a_frontier_keeps_predictions_that_compare(predicted_search, tmp_path, capsys):
+    assert run("frontier", predicted_search, "--no-plot", "-o", tmp_path / "same") == 0
+    rows = table_of(tmp_path / "same")
+    kept = ("predicted_s", "predicted_for", "predicted_frontier")
+    assert [[row[key] for key in kept] for row in rows] == [
+        ["0.09", "online, delphi, wan", "yes"],
+        ["0.06", "online, delphi, wan", "yes"],
+    ]
+    assert capsys.readouterr().err == ""
+
+    other = tmp_path / "other"
+    shutil.copytree(predicted_search, other)
+    table = (other / "pareto.csv").read_text()
+    (other / "pareto.csv").write_text(table.replace("delphi, wan", "fss, wan"))
+    assert run("frontier", predicted_search, other, "--no-plot", "-o", tmp_path / "both") == 0
+    assert {tuple(row[key] for key in kept) for row in table_of(tmp_path / "both")} == {("", "", "no")}
+    said = capsys.readouterr().err
+    assert "predicted times for online, delphi, wan and for online, fss, wan, which do not compare" in said
+
+
+def test_a_network_above_its_budget_is_named(tmp_path):
+    def network(name, predicted_s, **more):
+        found = {"predicted_s": predicted_s, "predicted_for": "online, delphi, wan", "budget_s": 0.29}
+        return Candidate(name, "snl", "pixel-9", 9, 91.0, **found | more)
+
+    found = [network("slow", 0.2961), network("fast", 0.2899), network("free", 0.4, budget_s=None)]
+    said = conclude(found, tmp_path, "SNL", plot=False, objective="online").splitlines()
+    assert said[0].split("  ")[-1] == "frontier" and " predicted ms" in said[0]
+    assert said[-3:-1] == [
+        "on the frontier of accuracy over R: ReLUs, P: predicted time",
+        "slow: predicted to take 296.1 ms with the bits of its export, above its budget of 290 ms",
+    ]
+    assert {row["name"]: row["budget_s"] for row in table_of(tmp_path)} == {
+        "slow": "0.29",
+        "fast": "0.29",
+        "free": "",
+    }
+
+
 def test_other_latency_settings_measure_again(searched, small, tmp_path, monkeypatch):
     asked = []
 
@@ -140,7 +223,8 @@ def test_a_network_that_is_wrong_in_private_is_listed(searched, small, monkeypat
     ("arguments", "error", "message"),
     [
         (["--epochs", 0], UsageError, "--epochs 0, allowed: 1 to 100000"),
-        (["--order", "1,3"], ModelError, "must name each of the stages 1 to 2 once"),
+        (["--order", "1,1"], UsageError, "must name each of the stages 1 to 2 once"),
+        (["--order", "1,3"], UsageError, "must name each of the stages 1 to 2 once"),
         (["--alpha", 0], UsageError, "--alpha is 0, allowed: above 0, up to 1"),
         (["--alpha", 0.2], ModelError, "key 'alpha' scales widths [2, 4] to [0, 0]"),
         (["--data", "svhn"], UsageError, "there is no data set 'svhn'; there are digits, fashion-mnist"),
@@ -179,6 +263,15 @@ def test_a_family_name_stands_for_its_full_network():
     assert (
         models.narrowed(models.full_recipe("resnet18", "cifar100"), 0.25).name == "resnet18-cifar100-139264"
     )
+
+
+def test_a_search_without_any_trained_network_fails(searched, small, tmp_path, capsys):
+    command = ("prune", "--network", small, "--teacher", searched / "teacher", *QUICK, "--jobs", 1)
+    diverging = ("--finetune-learning-rate", 1e6, "--no-latency", "--no-plot")
+    assert run(*command, *diverging, "--budget", 300, "-o", tmp_path / "out") == 9
+    out, err = capsys.readouterr()
+    assert "training diverged" in out and "0 of 1 networks on the ReLU frontier" in out
+    assert "error: no network of the search could be trained: the lines below its table say why" in err
 
 
 def test_merged_networks_run_in_private_beside_the_unmerged(searched, tmp_path, capsys):

@@ -34,9 +34,11 @@ def test_a_search_to_a_predicted_time(small, tmp_path, capsys, monkeypatch, slow
     budget = "150ms"
     assert run(*command, "--budget", budget) == 0
     out, err = capsys.readouterr()
+    assert f"searching the number of ReLUs for {budget} (online, delphi, 100Mbit,2ms)" in err
     assert f"--budget {budget}: " in err and "predicted to take" in err
     assert "on the frontier of predicted time" in out
     baseline, reduced = table_of(root)
+    assert (baseline["budget_s"], reduced["budget_s"]) == ("", "0.15")
     assert 0 < float(reduced["predicted_s"]) < float(baseline["predicted_s"])
     assert float(reduced["predicted_s"]) == pytest.approx(0.15, rel=0.25)  # its own bits, not the usual ones
     assert reduced["predicted_for"] == "online, delphi, 100Mbit,2ms"
@@ -49,6 +51,8 @@ def test_a_search_to_a_predicted_time(small, tmp_path, capsys, monkeypatch, slow
     before = (root / "pareto.csv").read_bytes()
     assert run(*command, "--budget", budget) == 0
     assert (root / "pareto.csv").read_bytes() == before
+    again = capsys.readouterr().err
+    assert f"--budget {budget}: " in again and "searching" not in again
     assert read_costs(root / "costs.json") != read_costs(slower)
     with pytest.raises(PiBenchError, match="another search, with another objective"):
         run("snl", "--network", small, "-o", root, *FIXED, *LINEARIZING, "--budget", 60)

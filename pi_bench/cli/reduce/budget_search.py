@@ -104,7 +104,7 @@ class BudgetSearch:
             "budgets": budget_options.budgets_of(parsed),
             "training": trained,
             "finetuning": finetuning,
-            "data_dir": parsed.data_dir,
+            "data_dir": training_options.data_dir_of(parsed),
             "device": device,
             "threads": parsed.threads or 1,
             "teacher": parsed.teacher,

@@ -85,7 +85,7 @@ def run(parsed: argparse.Namespace) -> int:
     search = importlib.import_module("pi_bench.models.reduction.deepreduce")
     settings = search.DeepReduceSettings(
         training=training_options.settings_of(training, parsed),
-        data_dir=parsed.data_dir,
+        data_dir=training_options.data_dir_of(parsed),
         device=training_options.device_of(torch, parsed.device),
         threads=parsed.threads or 1,
         order=parsed.order,

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pi_bench.cli import model_options, protocol_options
+from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import print_text, writable_folder
 from pi_bench.cli.reduce import base_network, objective_options
-from pi_bench.errors import UsageError
+from pi_bench.errors import OutputError, TrainingError, UsageError
 from pi_bench.report.quantities import figure_or_dash
 from pi_bench.report.text_table import render_table
 
@@ -51,7 +53,8 @@ def run(parsed: argparse.Namespace) -> int:
     """Reads the tables of the searches, writes and prints that of all networks. Returns the exit code.
 
     Raises:
-        PiBenchError: a folder holds no search, or the files cannot be written.
+        PiBenchError: a folder holds no search, the output folder holds one or is read, or the files cannot
+            be written.
 
     ```python
     from pi_bench.cli import main
@@ -64,8 +67,9 @@ def run(parsed: argparse.Namespace) -> int:
     table = importlib.import_module("pi_bench.models.reduction.pareto_table")
     if parsed.plot:
         importlib.import_module("pi_bench.models.reduction.plot").require_matplotlib()
-    writable_folder(parsed.output)
     published = _published(parsed)
+    _require_own_folder(parsed.output, parsed.folders)
+    writable_folder(parsed.output)
     from pi_bench.cli.progress import Progress
 
     with Progress() as progress:
@@ -75,6 +79,7 @@ def run(parsed: argparse.Namespace) -> int:
         for folder in parsed.folders
         for one in table.read_table(folder / table.TABLE_FILE, seen_from=parsed.output)
     ]
+    _say_what_is_lost(candidates, objective)
     said = conclude(
         predicted(candidates, parsed.output, objective),
         parsed.output,
@@ -85,6 +90,32 @@ def run(parsed: argparse.Namespace) -> int:
     )
     print_text(said)
     return 0
+
+
+def _require_own_folder(output: Path, folders: Sequence[Path]) -> None:
+    """Checks that the tables of other folders stay as they are.
+
+    Raises:
+        OutputError: the output folder holds a search, or is one of the folders that are read.
+    """
+    search_file = importlib.import_module("pi_bench.models.reduction.search_folder").SEARCH_FILE
+    what = "holds a search" if (output / search_file).exists() else ""
+    if output.resolve() in [folder.resolve() for folder in folders]:
+        what = "is one of the folders to combine"
+    if what:
+        raise OutputError(f"--output {output} {what}, whose pareto.csv would be lost: name another folder")
+
+
+def _say_what_is_lost(candidates: Sequence[Any], objective: Any) -> None:
+    """Says on standard error that predictions of several kinds are left out, if they are."""
+    module = importlib.import_module("pi_bench.models.reduction.predicted_candidates")
+    kinds = module.predicted_settings(candidates)
+    if objective is None and len(kinds) > 1:
+        print(
+            f"the tables have predicted times for {' and for '.join(kinds)}, which do not compare: they are "
+            "left out; --objective, --link and --protocol predict all networks for one of them",
+            file=sys.stderr,
+        )
 
 
 def _published(parsed: argparse.Namespace) -> list[Any]:
@@ -99,7 +130,7 @@ def _published(parsed: argparse.Namespace) -> list[Any]:
 
 
 def predicted(candidates: list[Any], root: Path, objective: Any) -> list[Any]:
-    """Returns the candidates with their predicted times, or without any if `objective` is None.
+    """Returns the candidates with their predicted times. Without an objective, they keep those that compare.
 
     Raises:
         InputError: the costs lack a unit.
@@ -154,14 +185,35 @@ def conclude(
     )
 
 
-_LETTERS = {"R": "relu_frontier", "P": "predicted_frontier", "L": "latency_frontier"}
+def add_untrained(candidates: Sequence[Any], failures: Failures) -> None:
+    """Adds a failure if a search has networks, and none of them but the baseline could be trained.
+
+    >>> candidate = importlib.import_module("pi_bench.models.reduction.candidate").Candidate
+    >>> failures = Failures()
+    >>> add_untrained([candidate("a", "snl", "60", 60, failure="training diverged")], failures)
+    >>> failures.exit_code
+    9
+    """
+    reduced = [one for one in candidates if one.method != "baseline"]
+    if reduced and all(one.test_accuracy_pct is None for one in reduced):
+        failures.add(
+            TrainingError.exit_code,
+            "no network of the search could be trained: the lines below its table say why",
+        )
+
+
+_LETTERS = {
+    "R": ("relu_frontier", "ReLUs"),
+    "P": ("predicted_frontier", "predicted time"),
+    "L": ("latency_frontier", "measured time"),
+}
 _PREDICTED = "predicted_frontier", "frontier of predicted time"
 
 
 def _rendered(candidates: list[Any], objective: str) -> str:
-    """Renders the table. R marks a network on the frontier of ReLUs, P one on that of predicted time, and L
-    one on that of latency."""
-    predicts, phases = objective != "relus", "total" if objective == "total" else "online"
+    """Renders the table, what its letters mean, and the networks that failed or are above their budget."""
+    predicts = objective != "relus" or any(one.predicted_s is not None for one in candidates)
+    phases = "total" if objective == "total" else "online"
     rows = [
         (
             one.name,
@@ -171,13 +223,31 @@ def _rendered(candidates: list[Any], objective: str) -> str:
             figure_or_dash(one.accuracy_per_kilorelu, "{:.3g}"),
             *([figure_or_dash(one.predicted_s, "{:.1f}", 1000)] if predicts else []),
             figure_or_dash(one.measured_s(objective), "{:.1f}", 1000),
-            "".join(letter for letter, flag in _LETTERS.items() if getattr(one, flag)),
+            "".join(_letters(one)),
         )
         for one in candidates
     ]
-    times = [*(["predicted"] if predicts else []), f"{phases} ms"]
+    times = [*(["predicted ms"] if predicts else []), f"{phases} ms"]
     header = ("network", "made by", "ReLUs", "accuracy %", "% per kReLU", *times, "frontier")
-    failures = [f"{one.name}: {one.failure}" for one in candidates if one.failure]
+    shown = {letter for one in candidates for letter in _letters(one)}
+    meanings = [f"{letter}: {words}" for letter, (_, words) in _LETTERS.items() if letter in shown]
     return "\n".join(
-        [*render_table(header, rows, left=2, whole=(0,), drop=("% per kReLU", "made by")), *failures]
+        [
+            *render_table(header, rows, left=2, whole=(0,), drop=("% per kReLU", "made by")),
+            *([f"on the frontier of accuracy over {', '.join(meanings)}"] if meanings else []),
+            *(f"{one.name}: {one.failure}" for one in candidates if one.failure),
+            *map(_over_budget, (one for one in candidates if one.over_budget)),
+        ]
+    )
+
+
+def _letters(candidate: Any) -> list[str]:
+    return [letter for letter, (flag, _) in _LETTERS.items() if getattr(candidate, flag)]
+
+
+def _over_budget(candidate: Any) -> str:
+    predicted_ms, budget_ms = 1e3 * candidate.predicted_s, 1e3 * candidate.budget_s
+    return (
+        f"{candidate.name}: predicted to take {predicted_ms:.1f} ms with the bits of its export, above its "
+        f"budget of {budget_ms:g} ms"
     )

@@ -13,8 +13,10 @@ from typing import Any
 from pi_bench.cli import protocol_options
 from pi_bench.cli.arguments import Parser, count, positive_int
 from pi_bench.cli.failures import Failures
+from pi_bench.cli.interruption import interruption_text
 from pi_bench.cli.reduce import objective_options
 from pi_bench.errors import by_exit_code, interruption_code
+from pi_bench.report.quantities import counted
 
 
 def add_options(parser: Parser) -> None:
@@ -115,7 +117,12 @@ def measured(
     private_latency = importlib.import_module("pi_bench.models.reduction.private_latency")
 
     def interrupted(error: KeyboardInterrupt, done: int) -> None:
-        failures.add_interruption(interruption_code(error), done, len(candidates), "networks")
+        trained = sum(not one.failure for one in candidates)
+        failures.add(
+            interruption_code(error),
+            f"{interruption_text(error)} after measuring {done:,} of {counted(trained, 'trained network')}: "
+            f"{root} keeps all of them, and the same command measures the others",
+        )
 
     cautions: dict[str, list[str]] = {}
 

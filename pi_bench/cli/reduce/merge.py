@@ -124,14 +124,14 @@ def run(parsed: argparse.Namespace) -> int:
         extent=parsed.extent,
         costs=None if parsed.extent in _EXTENTS else costs_of_objective(parsed.extent, "--extent"),
         finetuning=budget_options.finetuning_settings(parsed, search.default_finetuning(parsed.data), shared),
-        data_dir=parsed.data_dir,
+        data_dir=training_options.data_dir_of(parsed),
         device=training_options.device_of(torch, parsed.device),
         threads=parsed.threads or 1,
         teacher=parsed.teacher,
     )
     from pi_bench.cli.progress import Progress
 
-    with Progress() as progress:
+    with Progress(lines=True) as progress:
         settings = objective_options.with_objective(parsed, settings, progress)
         candidates, _ = searched(
             parsed, base, settings, lambda _, *given, **said: search.merge_networks(*given, **said), progress
@@ -145,6 +145,7 @@ def run(parsed: argparse.Namespace) -> int:
             fuse = (parsed.fuse or "online") if place == "kept-borders" else None
             if not failures.exit_code:
                 latency_options.measured(parsed, found, parsed.output, progress, failures, fuse=fuse)
+    frontier.add_untrained(candidates, failures)
     print_text(_conclude(parsed, candidates))
     return failures.report()
 

@@ -133,7 +133,7 @@ def run(parsed: argparse.Namespace) -> int:
         darts=job_options.settings_of(_DARTS, parsed, trained, **cells),
         judging=replace(trained, epochs=max(3, trained.epochs // 10) if epochs is None else epochs),
         training=trained,
-        data_dir=parsed.data_dir,
+        data_dir=training_options.data_dir_of(parsed),
         device=training_options.device_of(torch, parsed.device),
         threads=parsed.threads or 1,
         teacher=parsed.teacher,

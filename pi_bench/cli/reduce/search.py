@@ -9,6 +9,7 @@ from typing import Any
 
 from pi_bench.cli import training_options
 from pi_bench.cli.failures import Failures
+from pi_bench.cli.interruption import continuing
 from pi_bench.cli.output import print_text
 from pi_bench.cli.reduce import engine_options, frontier, latency_options, objective_options
 
@@ -35,7 +36,7 @@ def conduct(
     """
     from pi_bench.cli.progress import Progress
 
-    with Progress() as progress:
+    with Progress(lines=True) as progress:
         settings = objective_options.with_objective(parsed, settings, progress)
         candidates, fitted = searched(parsed, base, settings, search, progress)
         candidates = frontier.predicted(candidates, parsed.output, settings.objective)
@@ -50,6 +51,7 @@ def conduct(
         plot=parsed.plot,
         objective=parsed.objective,
     )
+    frontier.add_untrained(candidates, failures)
     print_text(said)
     print_text(
         str(importlib.import_module("pi_bench.models.reduction.search_time").search_time(parsed.output))
@@ -85,7 +87,7 @@ def searched(
     data, fitted = training_options.data_for(data_sets, running, parsed, base, progress)
     del data
     say = engine_options.OutcomePrinter(progress)
-    with engine_options.engine_of(parsed, settings.device, torch) as engine:
+    with continuing(parsed.output), engine_options.engine_of(parsed, settings.device, torch) as engine:
         candidates = search(
             fitted, settings, parsed.output, engine, progress=progress, announce=say.outcome, say=say
         )

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from pi_bench.errors import ModelError
+from pi_bench.errors import ModelError, UsageError
 from pi_bench.models import load_recipe, parse_recipe, recipe_names
 from pi_bench.models.criticality import only_stage
 from pi_bench.models.deepreduce_plan import search_plan
@@ -106,7 +106,7 @@ def test_a_narrowed_baseline_has_its_own_search():
 
 @pytest.mark.parametrize("order", [(1, 2, 3), (1, 2, 3, 3), (0, 1, 2, 3), (1, 2, 3, 4, 5)])
 def test_an_order_names_each_stage_once(order):
-    with pytest.raises(ModelError, match="must name each of the stages 1 to 4 once"):
+    with pytest.raises(UsageError, match="must name each of the stages 1 to 4 once"):
         search_plan(BASE["cifar100"][0], order)
 
 

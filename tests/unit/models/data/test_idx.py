@@ -112,6 +112,25 @@ def test_every_place_and_packing_holds_the_same_images(tmp_path, publish):
         pixels(download=True)
 
 
+def test_a_folder_that_the_user_names_is_the_only_one(tmp_path, publish):
+    """Images from elsewhere would be another experiment than the one that was asked for."""
+    origin = publish(contents())
+    shutil.copytree(origin, tmp_path / "installed")
+    said = []
+    assert len(load(tmp_path, say=said.append).test) == 4
+    assert said == [
+        f"reading fashion-mnist from {tmp_path / 'installed'}: {tmp_path / 'data'} holds none of its files"
+    ]
+    for _ in range(2):  # a folder that does not exist, and an empty one
+        with pytest.raises(
+            DataError, match=r"is missing: add --download .*; without --data-dir, the files in"
+        ):
+            load(tmp_path, installed=False, say=said.append)
+        (tmp_path / "data").mkdir(exist_ok=True)
+    assert len(load(tmp_path, installed=False, download=True, say=said.append).test) == 4
+    assert len(said) == 1
+
+
 def test_a_partial_download_continues_and_is_bounded(tmp_path, publish):
     origin = publish(contents())
     with (origin / "t10k-labels-idx1-ubyte.gz").open("ab") as file:

@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pi_bench.errors import DivergedError, ModelError, OutputError, TrainingError
+from pi_bench.errors import DivergedError, ModelError, OutputError, TrainingError, UsageError
 from pi_bench.models import load_recipe, parse_recipe
 from pi_bench.models.deepreduce_plan import search_plan
 from pi_bench.models.reduction.candidate import with_frontiers
@@ -196,7 +196,7 @@ def test_reduction_starts_from_all_relus(search, base, tmp_path):
 
 
 def test_an_order_of_other_stages_is_refused(search, settings, tmp_path):
-    with pytest.raises(ModelError, match=r"\[1, 3\] must name each of the stages 1 to 2 once"):
+    with pytest.raises(UsageError, match=r"\[1, 3\] must name each of the stages 1 to 2 once"):
         search(tmp_path / "out", InlineEngine(), settings=dataclasses.replace(settings, order=(1, 3)))
     assert not (tmp_path / "out").exists()
 

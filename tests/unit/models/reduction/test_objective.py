@@ -26,7 +26,8 @@ from pi_bench.models.reduction.deepreduce import within_budget
 from pi_bench.models.reduction.objective import PredictedTimes, TimeObjective
 from pi_bench.models.reduction.pareto_table import read_table, write_table
 from pi_bench.models.reduction.predicted_candidates import predict_all
-from pi_bench.models.reduction.time_budgets import TimeBudget, relu_budgets
+from pi_bench.models.reduction.search_folder import keep_budgets, keep_costs, kept_budgets
+from pi_bench.models.reduction.time_budgets import TimeBudget, budget_of, relu_budgets
 from pi_bench.models.reduction.untrained import untrained_graph
 from pi_bench.network.fusion import Cost
 from pi_bench.prediction.simulated_run import Setting
@@ -135,7 +136,7 @@ class OneMsPerRelu:
         return "online, delphi, lan"
 
 
-def budgets(base, *texts, predicting=None):
+def budgets(base, *texts, predicting=None, known=None):
     said = []
     given = [int(text) if text.isdigit() else TimeBudget.parse(text) for text in texts]
     found = relu_budgets(
@@ -145,6 +146,7 @@ def budgets(base, *texts, predicting=None):
         lambda count: masked_recipe(base, "pixel", count),
         predicting,
         said.append,
+        known,
     )
     return found, said
 
@@ -153,20 +155,46 @@ def test_a_time_becomes_the_largest_number_of_relus_within_it(base):
     predicting = OneMsPerRelu()
     found, said = budgets(base, "100.5ms", "7", "0.2s", predicting=predicting)
     assert found == (200, 100, 7)
-    assert said[0] == "  --budget 100.5ms: 100 ReLUs, predicted to take 100 ms (online, delphi, lan)"
+    assert said[1] == "  --budget 100.5ms: 100 ReLUs, predicted to take 100 ms (online, delphi, lan)"
     assert len(predicting.asked) < 30
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("900us", r"--budget 900us: 1 ms is the least that is predicted for small-digits .*, with 1 ReLUs"),
+        ("900us", r"--budget 900us: 1 ms is the least that is predicted for small-digits .*, with 1 ReLU$"),
         ("10s", r"--budget 10s: small-digits with all its ReLUs is predicted to take 512 ms"),
     ],
 )
 def test_a_time_that_cannot_be_a_budget_names_the_limit(base, text, message):
     with pytest.raises(UsageError, match=message):
         budgets(base, text, predicting=OneMsPerRelu())
+
+
+def test_a_time_that_is_known_is_not_looked_for_again(base):
+    known = {}
+    predicting, (time, *more) = OneMsPerRelu(), ("100.5ms", "90.2ms", "90.7ms")
+    found, said = budgets(base, time, predicting=predicting, known=known)
+    assert (found, list(known)) == ((100,), [time])
+    assert said[0] == "searching the number of ReLUs for 100.5ms (online, delphi, lan) …"
+    del predicting.asked[:]
+    assert budgets(base, time, predicting=predicting, known=known) == ((100,), said[1:])
+    assert predicting.asked == []
+    assert budgets(base, time, *more, predicting=predicting, known=known)[0] == (100, 90)
+    times = [TimeBudget.parse(text) for text in (time, *more)]
+    assert [budget_of(count, times, known) for count in (100, 90, 80)] == [*times[:2], None]
+
+
+def test_budgets_stay_in_the_folder_with_the_costs_that_found_them(made_up_costs, tmp_path):
+    lan, known = objective(made_up_costs, "lan"), {"15ms": (60, 0.0149)}
+    keep_budgets(known, tmp_path)
+    assert kept_budgets(tmp_path, lan) == {}  # there are no costs
+    keep_costs(lan, tmp_path)
+    assert kept_budgets(tmp_path, lan) == known
+    slower = Costs({name: 2 * cost for name, cost in made_up_costs.unit_s.items()}, 1, {})
+    assert kept_budgets(tmp_path, objective(slower, "lan")) == {}
+    (tmp_path / "budgets.json").write_text("[")
+    assert kept_budgets(tmp_path, lan) == {}
 
 
 def test_pruning_leaves_only_its_own_numbers_of_relus(base):
@@ -225,7 +253,7 @@ def test_tables_of_earlier_versions_are_read(tmp_path):
     with open(path, newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
-        for name in [name for name in row if name.startswith("predicted")]:
+        for name in [name for name in row if name.startswith("predicted") or name == "budget_s"]:
             del row[name]
     with open(path, "w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]))

@@ -1,6 +1,7 @@
 """A search that cannot reach its end is refused before its first training."""
 
 import dataclasses
+import json
 
 import pytest
 
@@ -12,8 +13,10 @@ skip_without("sklearn")
 from pi_bench.errors import ModelError
 from pi_bench.models import load_recipe, parse_recipe
 from pi_bench.models.autorep.settings import ReplacementSettings
+from pi_bench.models.building import build
 from pi_bench.models.linearization.descent_settings import DescentSettings
 from pi_bench.models.linearization.settings import LinearizationSettings
+from pi_bench.models.recipe_writing import format_recipe
 from pi_bench.models.reduction.autorep import AutorepSettings, autorep
 from pi_bench.models.reduction.bcd import BcdSettings, bcd
 from pi_bench.models.reduction.chosen_plan import PlanSettings
@@ -55,8 +58,9 @@ def refusal(method, base, settings, folder):
     return str(refused.value)
 
 
-def refusal_by_budget(method, base, settings, folder):
+def refusal_by_budget(method, base, settings, folder, teacher=None):
     kind, own = METHODS[method]
+    own = own | {"teacher": teacher}
     fixed = {name: getattr(settings, name) for name in ("training", "data_dir", "device", "threads")}
     return refusal(method, base, kind(budgets=(100,), finetuning=settings.training, **fixed, **own), folder)
 
@@ -116,3 +120,54 @@ def test_a_method_that_cannot_replace_relu6(method, settings, tmp_path):
 def test_a_method_that_needs_relus_or_polynomials_in_every_layer(method, base, settings, tmp_path):
     mixed = dataclasses.replace(base, polynomials=("stages.0.*",))
     assert "polynomials" in refusal_by_budget(method, mixed, settings, tmp_path)
+
+
+@pytest.fixture
+def teacher(base, tmp_path):
+    """A folder like that of a training, with random weights."""
+    folder = tmp_path / "teacher"
+    folder.mkdir()
+    (folder / "recipe.toml").write_text(format_recipe(base))
+    torch.save(build(base).state_dict(), folder / "state.pt")
+    return folder
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
+def test_a_teacher_whose_weights_are_no_numbers(method, number, base, settings, teacher, tmp_path):
+    weights = torch.load(teacher / "state.pt", weights_only=True)
+    next(iter(weights.values())).view(-1)[0] = number
+    torch.save(weights, teacher / "state.pt")
+    words = refusal_by_budget(method, base, settings, tmp_path, teacher)
+    assert "state.pt cannot be used: " in words and "holds NaN or infinity" in words
+
+
+@pytest.mark.parametrize("method", METHODS, ids=lambda method: method.__name__)
+def test_a_teacher_whose_file_is_cut(method, base, settings, teacher, tmp_path):
+    content = (teacher / "state.pt").read_bytes()
+    (teacher / "state.pt").write_bytes(content[: len(content) // 2])
+    assert "state.pt" in refusal_by_budget(method, base, settings, tmp_path, teacher)
+
+
+def test_a_merging_of_weights_that_are_no_numbers(base, settings, teacher, tmp_path):
+    from pi_bench.models.reduction.merge import MergingSettings, merge_networks
+
+    culled = dataclasses.replace(base, culled_stages=(1,))
+    (teacher / "recipe.toml").write_text(format_recipe(culled))
+    (teacher / "result.json").write_text(json.dumps({"settings": settings.training.as_dict()}))
+    (teacher / "model.pt").touch()
+    weights = {name: value * float("nan") for name, value in build(culled).state_dict().items()}
+    torch.save(weights, teacher / "state.pt")
+
+    def merge(base, settings, *rest, **said):
+        return merge_networks(settings, *rest, **said)
+
+    given = MergingSettings(
+        folders=(teacher,),
+        extent="full",
+        finetuning=settings.training,
+        data_dir=settings.data_dir,
+        device="cpu",
+        threads=1,
+    )
+    assert "holds NaN or infinity" in refusal(merge, culled, given, tmp_path)
