@@ -32,6 +32,7 @@
     drawn.add(name);
     const box = document.getElementById(name).querySelector(".drawing");
     const theme = dark.matches ? "dark" : "light";
+    box.dataset.width = box.clientWidth;
     const config = styleFor(box);
     // Vega gives its own role to the element that it draws in. A screen reader reads the words of the box and the
     // table, not hundreds of marks one by one.
@@ -132,7 +133,19 @@
     }));
   }
 
+  // The first plot may have been drawn before its box had its width, which the rest of the page can change.
+  async function redrawFirst() {
+    for (const name of [...drawn]) {
+      const box = document.getElementById(name).querySelector(".drawing");
+      if (Number(box.dataset.width) === box.clientWidth) continue;
+      box.replaceChildren();
+      drawn.delete(name);
+      await draw(name);
+    }
+  }
+
   async function drawOthers() {
+    await redrawFirst();
     const chosen = choosers.flatMap((select) => [...select.options].map((option) => option.value));
     plots = JSON.parse(await unpacked("plot-data"));
     for (const name of Object.keys(plots).filter((each) => !chosen.includes(each))) {

@@ -75,6 +75,18 @@ def test_the_first_plot_is_drawn_without_the_rest_of_the_page(tmp_path: Path) ->
     assert drawn.figures == {plots[0].name: expected_marks(plots[0].spec)}
 
 
+def test_the_first_plot_is_drawn_again_where_the_rest_of_the_page_changes_its_width(tmp_path: Path) -> None:
+    page, _ = page_and_plots(*several())
+    end = page.rindex("</body>")
+    narrowed = f"{page[:end]}<style>.drawing {{ max-width: 333px }}</style>{page[end:]}"
+    usual, narrow = (
+        [int(width) for width in re.findall(r'class="drawing"[^>]*data-width="(\d+)"', html)]
+        for _, html, _ in (shown(page, tmp_path), shown(narrowed, tmp_path))
+    )
+    assert usual[0] > 333
+    assert set(narrow) == {333}
+
+
 def test_hostile_names_run_nothing_and_are_drawn(tmp_path: Path) -> None:
     document = variant(name=HOSTILE, protocol=HOSTILE, link=HOSTILE)
     document["online"]["layers"][0]["name"] = HOSTILE
