@@ -101,7 +101,8 @@ def _plot(run: LabeledRun, group: str) -> Plot:
         title=f"Layers of {run.label}",
         words=f"The {len(rows)} layers of {run.label}, from input to output. Most time takes "
         f"{slowest.layer.name}: {seconds(slowest.time_s)}, {percent(slowest.fraction)} of all layers, "
-        f"{_waiting_text(slowest)}. {division_text(rows)}{_floor_text(run.result.floor)}",
+        f"{_waiting_text(slowest)}. "
+        f"{_together_text(rows)}{division_text(rows)}{_floor_text(run.result.floor)}",
         spec=_spec(rows, labels),
         table=PageTable(
             f"Online time by layer of {run.label}",
@@ -111,6 +112,21 @@ def _plot(run: LabeledRun, group: str) -> Plot:
         choice=run.label,
         choice_group=group,
     )
+
+
+def _together_text(rows: Sequence[LayerTime[MeasuredLayer]]) -> str:
+    """Says what the client does in all layers together; "" if they take no time."""
+    total_s = sum(row.time_s for row in rows)
+    if not total_s:
+        return ""
+    clients = [row.layer.client for row in rows]
+    parts = (
+        ("computes for", sum(client.compute_s for client in clients)),
+        ("sends for", sum(client.send_s for client in clients)),
+        ("waits for", sum(row.wait_s for row in rows)),
+    )
+    words = [f"{verb} {seconds(time_s)} ({percent(time_s / total_s)})" for verb, time_s in parts]
+    return f"In all layers together the client {words[0]}, {words[1]} and {words[2]}. "
 
 
 def _waiting_text(row: LayerTime[MeasuredLayer]) -> str:

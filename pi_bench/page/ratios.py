@@ -46,8 +46,8 @@ def pairs_of(runs: Sequence[LabeledRun]) -> list[_Pair]:
 def ratio_facts(runs: Sequence[LabeledRun]) -> tuple[Fact, ...]:
     """States the ratios of each protocol to the first one, over all networks, and those online for each link.
 
-    Ratios of times come from the pairs without a caution, as long as there is one. A ratio of a marked run
-    has its mark.
+    Ratios of times on a link come from the pairs without a caution, as long as the link has one. A ratio of
+    a marked run has its mark.
 
     >>> ratio_facts([])
     ()
@@ -57,7 +57,7 @@ def ratio_facts(runs: Sequence[LabeledRun]) -> tuple[Fact, ...]:
     for protocol in dict.fromkeys(other.result.protocol for _, other in pairs):
         own = [pair for pair in pairs if pair[1].result.protocol == protocol]
         base = own[0][0].result.protocol
-        chosen = _without_caution(own)
+        chosen = [pair for _, pairs_on in _by_link(own) for pair in _without_caution(pairs_on)]
         count = counted(len(chosen), "network and link", "networks and links")
         facts.append(
             Fact(
@@ -81,18 +81,20 @@ def _without_caution(pairs: Sequence[_Pair]) -> Sequence[_Pair]:
 def _left_out_words(pairs: Sequence[_Pair], chosen: Sequence[_Pair]) -> str:
     if len(chosen) == len(pairs):
         return ""
-    return f" without {CAUTION_MARK}; {len(pairs) - len(chosen)} others have it"
+    return f", without {len(pairs) - len(chosen)} marked {CAUTION_MARK}"
 
 
 def _link_words(pairs: Sequence[_Pair]) -> str:
-    links = by_link([other for _, other in pairs])
-    if len(links) < 2:
-        return ""
     ranges = []
-    for link in links:
-        own = [pair for pair in pairs if link_name(pair[1].result) == link]
-        ranges.append(f"{link} {_range(_without_caution(own), 'online')}")
-    return f"Online by link: {'; '.join(ranges)}. "
+    for link, own in _by_link(pairs):
+        chosen = _without_caution(own)
+        ranges.append(f"{link} {_range(chosen, 'online')} ({counted(len(chosen), 'network')})")
+    return f"Online by link: {'; '.join(ranges)}. " if len(ranges) > 1 else ""
+
+
+def _by_link(pairs: Sequence[_Pair]) -> list[tuple[str, list[_Pair]]]:
+    links = by_link([other for _, other in pairs])
+    return [(link, [pair for pair in pairs if link_name(pair[1].result) == link]) for link in links]
 
 
 def _caveat(protocol: str) -> str:

@@ -30,7 +30,7 @@ def section(runs: Sequence[LabeledRun]) -> Section:
     if not runs:
         return Section("bytes", "Bytes", missing=("No run is given.",))
     distinct = _one_per_settings(runs)
-    links = ("Runs that differ in their link alone send the same bytes, and have one bar.",)
+    links = ("Runs that differ in their link alone send the same bytes, and share a row.",)
     return Section(
         "bytes",
         "Bytes",

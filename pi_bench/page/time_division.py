@@ -93,8 +93,9 @@ def division_text(rows: _Rows) -> str:
     name, most_s = max(rounds, key=lambda each: each[1])
     half_s = statistics.median(time_s for _, time_s in rounds)
     return (
-        f"By kind of operator: {kinds}. Half of the {len(rounds)} rounds take at most {seconds(half_s)}. "
-        f"The slowest round takes {seconds(most_s)} ({percent(most_s / total_s)}); it ends with {name}."
+        f"By kind of operator: {kinds}. Of the {len(rounds)} rounds that end with a layer, half take at most "
+        f"{seconds(half_s)}. The slowest round takes {seconds(most_s)} ({percent(most_s / total_s)}) and ends "
+        f"with {name}."
     )
 
 

@@ -47,6 +47,7 @@ def test_the_slowest_layer_says_how_much_of_it_is_waiting() -> None:
     assert (
         f"{seconds(0.004)}," in plot.words and f"of which {seconds(0.003)} (75 %) are waiting" in plot.words
     )
+    assert f"and waits for {seconds(0.003)}" in plot.words
 
 
 def test_the_floor_says_which_bandwidth_of_an_emulated_link_it_takes() -> None:

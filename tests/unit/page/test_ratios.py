@@ -29,7 +29,8 @@ def test_protocols_are_compared_on_the_same_network_and_link() -> None:
     (card,) = (fact for fact in found["headline"].facts if fact.term == "fss beside delphi")
     assert card.value == "2.0 times online" and card.address == "settings"
     assert card.note == (
-        "fss divided by delphi, of 6 networks and links. Online by link: loopback 2.0; lan 2.0. "
+        "fss divided by delphi, of 6 networks and links. "
+        "Online by link: loopback 2.0 (3 networks); lan 2.0 (3 networks). "
         "Offline: 0.2 to 2.0 times. Bytes: 1.00 times online, 1.00 times offline. "
         "Protocol fss is new. It was reviewed inside this project, not by outside cryptographers."
     )
@@ -57,11 +58,12 @@ def test_a_ratio_in_the_headline_is_of_runs_without_a_caution_and_has_their_othe
     documents[6]["online"]["latency_s"]["median"] /= 2
     found = sections(*documents)
     (card,) = (fact for fact in found["headline"].facts if fact.term == "fss beside delphi")
-    assert card.value == "1.00 † to 2.0 times online"
-    assert card.note.startswith(
-        "fss divided by delphi, of 2 networks and links without ⚠; 4 others have it. "
+    assert card.value == "1.00 † to 2.0 ⚠ times online"
+    assert card.note.startswith("fss divided by delphi, of 5 networks and links, without 1 marked ⚠. ")
+    by_link = (
+        "Online by link: loopback 1.00 † to 2.0 (2 networks); lan 2.0 ⚠ (3 networks). Offline: 2.0 times."
     )
-    assert "Online by link: loopback 1.00 † to 2.0; lan 2.0 ⚠. Offline: 2.0 times." in card.note
+    assert by_link in card.note
     (table,) = found["settings"].tables
     assert [row[0].partition(" ")[2] for row in table.rows] == ["⚠", "⚠", "†", "⚠", "", "⚠"]
     online, offline = (plot.table for plot in found["settings"].plots)

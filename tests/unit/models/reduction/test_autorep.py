@@ -195,6 +195,10 @@ def test_times_are_predicted_for_networks_with_quadratics(base, autorep_settings
 
     class Times:
         name = "online"
+        setting = SimpleNamespace(costs="its own")
+
+        def identity(self):
+            return {"name": self.name}
 
         def of_recipe(self, recipe):
             seen.append(recipe)

@@ -345,7 +345,7 @@ def plain(value):
     if isinstance(value, torch.Tensor):
         return value.numpy().tobytes()
     if isinstance(value, dict):
-        return {key: plain(part) for key, part in value.items() if "seconds" not in key}
+        return {key: plain(part) for key, part in value.items() if "seconds" not in str(key)}
     return [plain(part) for part in value] if isinstance(value, list | tuple) else value
 
 
