@@ -94,8 +94,8 @@ def division_text(rows: _Rows) -> str:
     half_s = statistics.median(time_s for _, time_s in rounds)
     return (
         f"By kind of operator: {kinds}. Of the {len(rounds)} rounds that end with a layer, half take at most "
-        f"{seconds(half_s)}. The slowest round takes {seconds(most_s)} ({percent(most_s / total_s)}) and ends "
-        f"with {name}."
+        f"{seconds(half_s)}. The slowest round takes {seconds(most_s)} ({percent(most_s / total_s)}) and "
+        f"ends with {name}."
     )
 
 
