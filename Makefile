@@ -42,9 +42,9 @@ test: $(STAMP)
 
 # Without what starts processes, trains, draws networks, goes through everything or is slow: in a minute.
 # The 10 slowest tests are named at the end: one above 0.2 s is made cheaper, or marked slow.
-# Two processes on two cores: none of these tests waits, and each process imports torch and every test file.
+# Files with the most tests begin, because none of these tests is long.
 test-quick: $(STAMP)
-	$(BIN)/python -m pytest $(PARALLEL) -n 2 --durations=10 \
+	$(BIN)/python -m pytest -n 3 --dist loadfile --durations=10 \
 	  -m "not process and not training and not law and not exhaustive and not slow"
 
 # Random networks, thousands of them: tests/laws.
