@@ -63,7 +63,7 @@ def relu_budgets(
         sizes: the numbers of ReLUs that the method can leave, ascending.
         recipe_of: returns the network that the method leaves at a number of ReLUs.
         objective: predicts times; needed for budgets of time alone.
-        say: prints a line before a time is looked for, and one for what is found.
+        say: prints one line. It gets one before the search for a time, and one with the result.
         known: the times that an earlier command has found, which gets those that are found now.
 
     Raises:

@@ -240,7 +240,10 @@ class _Schedule:
             part.logits.data += _PREFERENCE * only.to(part.logits)
 
     def _choose(self) -> None:
-        """Rounds the kinds, if they are not chosen yet, and leaves the logits as they are from then on."""
+        """Rounds the kinds, if they are not chosen yet, and leaves the logits as they are from then on.
+
+        Where no kinds meet the budget by costs that add up, each channel gets the heaviest one.
+        """
         if self._chosen:
             return
         logits = {

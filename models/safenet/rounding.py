@@ -2,8 +2,8 @@
 
 Each channel takes the kind with the largest logit - price * cost. A higher price makes the network cheaper.
 The lowest price whose network meets the budget is taken. At the price 0, each channel has the kind that the
-relaxation prefers. A kind that few channels
-of a layer have is left out of that layer, because its rounds and operators would cost as much as for many.
+relaxation prefers. A kind that few channels of a layer have is left out of that layer, because its rounds and
+operators would cost as much as for many.
 """
 
 from __future__ import annotations

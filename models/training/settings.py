@@ -28,7 +28,7 @@ class TrainingSettings:
         schedule: "step", "cosine" or "constant" (`learning_rate_at`).
         precision: the precision of the forward pass; "auto" is bfloat16 on a GPU that has it, else float32.
         gradient_limit: the largest absolute value of a gradient's element; 0 for no limit.
-        interpolation: the fraction of the epochs in which polynomials replace ReLUs step by step
+        interpolation: the fraction of the epochs in which polynomials replace ReLUs from batch to batch
             (`relu_part_at`); 0 for polynomials from the start.
         range_penalty: the weight of the penalty on inputs of polynomials beyond `range_limit`; 0 for none.
         map_weight: the weight of the matching of activation maps with the teacher's (`map_matching`); 0 for
