@@ -24,17 +24,7 @@ from pi_bench.models.reduction.candidate import Candidate
 from pi_bench.models.reduction.private_latency import measure_all
 from pi_bench.report.documents import schema_of
 from tests.installed import skip_without
-
-RECIPE = """
-schema = 1
-name = "small-digits"
-family = "resnet"
-dataset = "digits"
-input_shape = [1, 8, 8]
-class_count = 10
-blocks = [1, 1]
-widths = [2, 4]
-"""
+from tests.small_recipe import RECIPE
 
 
 def interrupt(

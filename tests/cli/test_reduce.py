@@ -16,17 +16,7 @@ skip_without("torch", "sklearn", "matplotlib")
 
 from pi_bench.models.reduction.candidate import Candidate, with_frontiers
 from pi_bench.models.reduction.pareto_table import write_table
-
-RECIPE = """
-schema = 1
-name = "small-digits"
-family = "resnet"
-dataset = "digits"
-input_shape = [1, 8, 8]
-class_count = 10
-blocks = [1, 1]
-widths = [2, 4]
-"""
+from tests.small_recipe import RECIPE
 
 
 def run(*arguments):

@@ -16,17 +16,7 @@ from pi_bench.models.reduction.deepreduce import DeepReduceSettings, deepreduce
 from pi_bench.models.reduction.job import perform
 from pi_bench.models.reduction.training_job import data_of
 from pi_bench.models.training import TrainingSettings
-
-RECIPE = """
-schema = 1
-name = "small-digits"
-family = "resnet"
-dataset = "digits"
-input_shape = [1, 8, 8]
-class_count = 10
-blocks = [1, 1]
-widths = [2, 4]
-"""
+from tests.small_recipe import RECIPE
 
 
 class InlineEngine:
