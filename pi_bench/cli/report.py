@@ -70,10 +70,13 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.cli.history_option import history_path
     from pi_bench.cli.output import writable, writable_folder
     from pi_bench.page import sections_of
+    from pi_bench.page.document import html_page
+    from pi_bench.page.figure_files import plots_of
     from pi_bench.page.inputs import read_inputs
     from pi_bench.page.published import published_on
     from pi_bench.page.renderer import require_renderer
     from pi_bench.page.runs import labeled_runs
+    from pi_bench.page.set_up import set_up_text
     from pi_bench.page.shared_settings import shared_settings
 
     if parsed.output is None and parsed.figures is None:
@@ -85,34 +88,28 @@ def run(parsed: argparse.Namespace) -> int:
         writable_folder(Path(parsed.figures))
     for reason in inputs.passed_over:
         print(f"warning: passed over: {reason}", file=sys.stderr)
-    settings = shared_settings(labeled_runs(inputs.results))
+    runs = labeled_runs(inputs.results)
     names = [each.result.network.name for each in inputs.results]
     names += [text for each in inputs.accuracies for text in (each.network.name, each.data.source)]
     sections = sections_of(inputs, published_on(names))
     if parsed.output is not None:
-        _write_page(parsed, sections, inputs.documents, settings)
+        title = parsed.title or default_title(inputs.documents)
+        page = html_page(title, sections, inputs.documents, shared_settings(runs), set_up_text(runs))
+        _write_page(parsed.output, page, len(inputs.documents), len(plots_of(sections)))
     if parsed.figures is not None:
         _write_figures(Path(parsed.figures), sections, quiet=parsed.output == "-")
     return 0
 
 
-def _write_page(
-    parsed: argparse.Namespace,
-    sections: list[Section],
-    documents: list[dict[str, Any]],
-    settings: tuple[tuple[str, str], ...],
-) -> None:
+def _write_page(output: str, page: str, result_count: int, plot_count: int) -> None:
     from pi_bench.cli.output import STDOUT, write_text
-    from pi_bench.page.document import html_page
-    from pi_bench.page.figure_files import plots_of
     from pi_bench.report.quantities import byte_count, counted
 
-    page = html_page(parsed.title or default_title(documents), sections, documents, settings)
-    write_text(parsed.output, page)
-    if parsed.output != STDOUT:
+    write_text(output, page)
+    if output != STDOUT:
         print(
-            f"wrote {parsed.output}: {counted(len(documents), 'result')}, "
-            f"{counted(len(plots_of(sections)), 'plot')}, {byte_count(len(page.encode()))}"
+            f"wrote {output}: {counted(result_count, 'result')}, {counted(plot_count, 'plot')}, "
+            f"{byte_count(len(page.encode()))}"
         )
 
 

@@ -10,13 +10,21 @@
 """
 
 HE = "he"
-"""Products under homomorphic encryption."""
-
 OT = "ot"
-"""The set-up and the extension of oblivious transfers, and the messages that they mask."""
-
 GARBLING = "garbling"
-"""Garbled tables."""
-
 TABLES = "tables"
-"""Tables of function secret sharing."""
+
+GARBLED_PARTS = {
+    HE: "Homomorphic encryption, which prepares the linear layers.",
+    OT: "Oblivious transfers: their set-up, their extension, and the messages that they mask.",
+    GARBLING: "Garbled circuits: their tables and labels, for ReLUs and truncations.",
+}
+"""The parts of a protocol whose gadgets are all garbled, each with a sentence for glossaries."""
+
+TABLE_PARTS = {
+    **GARBLED_PARTS,
+    GARBLING: "Garbled circuits: their tables and labels, for truncations and for those ReLUs that get no "
+    "table of function secret sharing.",
+    TABLES: "Tables of function secret sharing: the messages by which both parties grow them, for ReLUs.",
+}
+"""The parts of a protocol that makes tables of function secret sharing for most ReLUs."""

@@ -5,6 +5,7 @@ Data:
     runs            gives each run a label that tells it from the others
     doubts          what makes a latency uncertain, and what a slower link adds to it
     shared_settings the settings in which all runs agree
+    set_up          the set-up of all runs in sentences that a paper can take over
     run_groups      names sets of runs by the setting that they share
     remarks         the cautions, warnings and notes of the runs
     ratios          the ratios of protocols that were measured with the same network and link

@@ -12,7 +12,7 @@ from pi_bench.page.doubts import added_by_bytes_s, added_by_trips_s, fraction_ra
 from pi_bench.page.parts import PageTable, Plot, Section
 from pi_bench.page.runs import LabeledRun, by_link, on_one_link
 from pi_bench.page.specs import Encoding, bars_of_runs, layer, quantity, rounded, series, tooltip
-from pi_bench.page.theme import CLIENT, MESSAGES, SERVER, WAITING
+from pi_bench.page.theme import CLIENT, MESSAGES, SERVER, TRIPS
 from pi_bench.page.time_division import KINDS, fractions_by_kind
 from pi_bench.report.documents.fields import Loopback
 from pi_bench.report.documents.latency import ProbedLink, Result
@@ -20,7 +20,7 @@ from pi_bench.report.quantities import percent, seconds, seconds_or_dash
 
 CAUSES = ("client's work", "server's work", "bytes", "round trips")
 """The causes, in the order in which they stand in a bar."""
-_COLORS = (CLIENT, SERVER, MESSAGES, WAITING)
+_COLORS = (CLIENT, SERVER, MESSAGES, TRIPS)
 _ADDED = ("longer round trips add", "missing bandwidth adds at most")
 _TITLE = "What takes the online time"
 

@@ -7,6 +7,9 @@ browser run the scripts of this page alone, known by their hashes, and load noth
 Plots and results are embedded as compressed JSON in base64, so that a page of many runs stays small and no
 text in them can end a script. The page's button writes the results as a file that ``pi-bench history import``
 reads.
+
+The first plot stands in the page as SVG as well, so that it is there before a script has run, and without
+one. The script draws it again, for the width of the reader's window.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from pi_bench.page.figure_files import plots_of
 from pi_bench.page.inputs import printable
 from pi_bench.page.parts import Section
-from pi_bench.page.renderer import javascript
+from pi_bench.page.renderer import drawn, javascript
 from pi_bench.page.runs import CAUTION_MARK, DOUBT_MARK
 from pi_bench.page.theme import DARK, LIGHT, plot_style
 from pi_bench.page.words import WORDS, pattern_of
@@ -33,6 +36,8 @@ if TYPE_CHECKING:
 
 _COMMAND = re.compile(r"`([^`]+)`")
 _SPACE = "\N{NO-BREAK SPACE}"
+_PAGE_WIDTH, _COLUMN_WIDTH = 1184, 580
+"""The pixels of a plot that has the width of a large window, and of one that shares it with a second."""
 _TEMPLATES = files(__package__) / "template"
 
 
@@ -41,12 +46,14 @@ def html_page(
     sections: Sequence[Section],
     documents: Sequence[Mapping[str, Any]],
     settings: Sequence[tuple[str, str]] = (),
+    set_up: str = "",
 ) -> str:
     """Returns the page. Each word that a table named "words" explains leads there where it is used first.
 
     Args:
         documents: the values of the JSON of the results, to be embedded.
         settings: names and values for the line under the title.
+        set_up: sentences on the set-up, for papers.
 
     >>> page = html_page("two runs </title>", [Section("bytes", "Bytes")], [])
     >>> page.count("</title>"), "two runs &lt;/title&gt;" in page
@@ -64,22 +71,35 @@ def html_page(
     environment.filters["marked"] = _Marked(sections)
     environment.filters["unbroken"] = _unbroken
     specs = {plot.name: plot.spec for plot in plots_of(sections)}
+    clock = _inline(_template("clock.js"))
     scripts = [_inline(javascript()), _inline(_template("page.js"))]
     return environment.get_template("page.html").render(
         title=printable(title),
         sections=sections,
         settings=settings,
+        set_up=set_up,
         plots=_packed(json.dumps(specs)),
-        first_plot=dict(list(specs.items())[:1]),
+        first_plot=_first_plot(sections),
         style=plot_style(),
         light=LIGHT,
         dark=DARK,
         css=_template("page.css"),
+        clock=clock,
         scripts=scripts,
-        policy=_policy(scripts),
+        policy=_policy([clock, *scripts]),
         results=_packed(_lines(documents)),
         result_count=len(documents),
     )
+
+
+def _first_plot(sections: Sequence[Section]) -> dict[str, str]:
+    """Draws the first plot of the page; returns its name with its SVG, and nothing without a plot."""
+    for each in sections:
+        for plot in each.plots[:1]:
+            width = _PAGE_WIDTH if plot.choice or len(each.plots) == 1 else _COLUMN_WIDTH
+            style = {**plot_style(), "padding": {"left": 12, "top": 5, "right": 12, "bottom": 5}}
+            return {plot.name: drawn({**plot.spec, "width": width}, style)}
+    return {}
 
 
 def _template(name: str) -> str:

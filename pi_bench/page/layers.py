@@ -51,7 +51,8 @@ def section(runs: Sequence[LabeledRun]) -> Section:
         words=(
             "To the right of 0 stand the client's computing, sending and waiting. Together they are the time "
             "of the layer on the client's clock. The layers add up to about the online latency; medians of "
-            "single layers do not add up exactly.",
+            "single layers do not add up exactly. Waiting is for bytes, for round trips and for the server's "
+            "work: the section before divides it among them for the whole run.",
             "To the left of 0 stands hidden work: the server computes it while the client does not wait for "
             "it, so it is no part of the latency.",
             *(_FLOOR_WORDS if any(run.result.floor is not None for run in runs) else ()),

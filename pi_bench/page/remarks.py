@@ -156,10 +156,17 @@ def doubt_words(runs: Sequence[LabeledRun]) -> tuple[str, ...]:
     count = sum(mark_of(run.result) == DOUBT_MARK for run in runs)
     if not count:
         return ()
+    more = sum(bool(doubts_of(run.result)) for run in runs) - count
+    others = (
+        f" {counted(more, 'result')} with a caution {'is' if more == 1 else 'are'} uncertain as well, marked "
+        f"{CAUTION_MARK} alone."
+        if more
+        else ""
+    )
     return (
         f"{DOUBT_MARK} marks {counted(count, 'result')} without a caution whose online latency is uncertain: "
         f"the middle half of the runs spans more than {percent(WIDE_SPREAD)} of the median, or the latency "
-        f"and its prediction differ by a factor of more than {FAR_OFF}.",
+        f"and its prediction differ by a factor of more than {FAR_OFF}.{others}",
     )
 
 

@@ -62,6 +62,18 @@ def javascript() -> str:
     return made
 
 
+def drawn(spec: dict[str, Any], style: dict[str, Any]) -> str:
+    """Draws a specification, which has a width of its own, as SVG.
+
+    >>> spec = {"data": {"values": [{"a": 1}]}, "mark": "bar", "encoding": {"x": {"field": "a"}}}
+    >>> drawn(spec, {})[:4]
+    '<svg'
+    """
+    import vl_convert
+
+    return str(vl_convert.vegalite_to_svg(spec, config=style))
+
+
 def converted(spec: dict[str, Any], style: dict[str, Any]) -> dict[str, bytes]:
     """Converts a specification to a file of each of the formats SVG, PDF and PNG.
 
@@ -73,6 +85,6 @@ def converted(spec: dict[str, Any], style: dict[str, Any]) -> dict[str, bytes]:
     """
     import vl_convert
 
-    svg = str(vl_convert.vegalite_to_svg(spec, config=style))
+    svg = drawn(spec, style)
     png = vl_convert.svg_to_png(svg, ppi=_PNG_PIXELS_PER_INCH)
     return {"svg": svg.encode(), "pdf": bytes(vl_convert.svg_to_pdf(svg)), "png": bytes(png)}

@@ -16,8 +16,6 @@ from pi_bench.report.documents.fields import Directions
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.quantities import byte_count, bytes_or_dash, counted
 
-_PRODUCTS = "he"
-"""The part of a protocol that prepares the linear layers."""
 _DIRECTIONS = ("client to server", "server to client")
 
 
@@ -39,19 +37,10 @@ def section(runs: Sequence[LabeledRun]) -> Section:
             "bytes differ by a factor of more than 20.",
             "The tables divide the bytes by what they are sent for. Online these are the kinds of operators, "
             "and the bytes per ReLU are those of the ReLUs alone. Offline these are the parts of the "
-            f"protocol.{_product_words(runs)}{_purpose_words(runs)}",
+            f"protocol, which the last table of the page explains.{_purpose_words(runs)}",
             *(links if len(distinct) < len(runs) else ()),
         ),
         plots=(_plot(distinct, "online"), _plot(distinct, "offline")),
-    )
-
-
-def _product_words(runs: Sequence[LabeledRun]) -> str:
-    if not any(_PRODUCTS in run.result.offline.parts for run in runs):
-        return ""
-    return (
-        f" Part {_PRODUCTS} is homomorphic encryption, which prepares the linear layers. The other parts "
-        "serve ReLUs and truncations."
     )
 
 
@@ -149,8 +138,8 @@ def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
                 "together",
                 *(f"for {kind}" if phase == "online" else f"part {kind}" for kind in kinds),
                 *(f"for {name}" for name in names),
-                *(("per ReLU", "rounds") if phase == "online" else ("per ReLU or truncation",)),
-                *(("per ReLU alone",) if names else ()),
+                *(("per ReLU", "rounds") if phase == "online" else ()),
+                *(("per ReLU", "per ReLU or truncation") if names else ()),
             ),
             tuple(
                 (
@@ -159,8 +148,8 @@ def _plot(runs: Sequence[LabeledRun], phase: str) -> Plot:
                     byte_count(total),
                     *(bytes_or_dash(own.get(kind, 0)) for kind in kinds),
                     *(bytes_or_dash(served[name].total if name in served else 0) for name in names),
-                    *((_per_relu(run, own), _rounds(run)) if phase == "online" else (_per_gadget(run, own),)),
-                    *((_offline_per_relu(run),) if names else ()),
+                    *((_per_relu(run, own), _rounds(run)) if phase == "online" else ()),
+                    *((_offline_per_relu(run), _per_gadget(run)) if names else ()),
                 )
                 for run, total, own, served in zip(runs, totals, divided, purposes, strict=True)
             ),
@@ -182,13 +171,18 @@ def _per_relu(run: LabeledRun, by_kind: Mapping[str, int]) -> str:
     return f"{by_kind.get('ReLUs', 0) / relu_count:,.1f} B" if relu_count else "-"
 
 
-def _per_gadget(run: LabeledRun, by_part: Mapping[str, int]) -> str:
-    """Returns the offline bytes beside those of linear layers, divided by ReLUs and truncations together."""
-    network = run.result.network
+def _per_gadget(run: LabeledRun) -> str:
+    """Returns the offline bytes that do not serve linear layers, divided by ReLUs and truncations together.
+
+    A dash stands where the purposes are not known.
+    """
+    network, by_purpose = run.result.network, run.result.offline.bytes_by_purpose
     count = network.relu_count + network.truncation_count
-    if not count or _PRODUCTS not in by_part:
+    if not count or not by_purpose:
         return "-"
-    return f"{(sum(by_part.values()) - by_part[_PRODUCTS]) / count:,.1f} B"
+    linear = by_purpose.get(Purpose.LINEAR.value)
+    sent = run.result.offline.bytes.total - (linear.total if linear else 0)
+    return f"{sent / count:,.1f} B"
 
 
 def _offline_per_relu(run: LabeledRun) -> str:

@@ -30,11 +30,20 @@ def shared_settings(runs: Sequence[LabeledRun]) -> tuple[tuple[str, str], ...]:
         for name, write in _SETTINGS.items()
         if len(values := {write(each) for each in results}) == 1
     ]
-    found.insert(min(2, len(found)), ("measured", _dates(results)))
-    return tuple((name, value) for name, value in (*found, ("fixed point", _bits(results))) if value)
+    found.insert(min(2, len(found)), ("measured", dates_text(results)))
+    return tuple(
+        (name, value) for name, value in (*found, ("fixed point", bits_over_layers(results))) if value
+    )
 
 
-def _machine(result: Result) -> str:
+def machine_text(result: Result) -> str:
+    """Names the processor and the cores of a run's machine, or of both machines.
+
+    ```python
+    def print_machines(results: list[Result]) -> None:
+        print(*sorted({machine_text(each) for each in results}), sep="\\n")
+    ```
+    """
     client, server = result.environment, result.server_environment
     text = f"{client.cpu_model}, {client.usable_core_count} of {counted(client.core_count, 'core')}"
     if server is None:
@@ -48,27 +57,45 @@ def _commit(result: Result) -> str:
     return " and ".join(commits)
 
 
-def _precision(result: Result) -> str:
+def precision_text(result: Result) -> str:
+    """Says how well the median of a run is known, if `--precision` asked for it.
+
+    ```python
+    def print_precisions(results: list[Result]) -> None:
+        print(*map(precision_text, results))
+    ```
+    """
     return "" if result.precision is None else f"the median is known within {percent(result.precision, 1)}"
 
 
 _SETTINGS: dict[str, Callable[[Result], str]] = {
-    "machine": _machine,
+    "machine": machine_text,
     "commit": _commit,
     "runs": lambda result: f"{counted(result.runs, 'timed run')} each",
     "threads": threads_text,
     "mode": lambda result: result.mode,
-    "precision": _precision,
+    "precision": precision_text,
 }
 
 
-def _dates(results: Sequence[Result]) -> str:
+def dates_text(results: Sequence[Result]) -> str:
+    """Writes the first and the last date on which results were measured.
+
+    ```python
+    def print_dates(results: list[Result]) -> None:
+        print(dates_text(results))
+    ```
+    """
     dates = sorted(each.environment.time[:_DATE] for each in results)
     return dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
 
 
-def _bits(results: Sequence[Result]) -> str:
-    """Writes the bits of all layers of all runs; "" if a result does not note them."""
+def bits_over_layers(results: Sequence[Result]) -> str:
+    """Writes the bits of all layers of all runs; "" if a result does not note them.
+
+    >>> bits_over_layers([])
+    ''
+    """
     known = [each.bits for each in results if each.bits is not None]
     if len(known) < len(results):
         return ""

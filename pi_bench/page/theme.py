@@ -4,8 +4,9 @@ A specification names a color as ``var(--NAME)``. The page defines these variabl
 the plots follow the reader's choice and turn light in print without being drawn again. Files of plots get
 the light colors.
 
-A color has one meaning on the whole page. The client, the server, their messages, waiting and measured
-times have colors of their own. Protocols and methods of papers have others, the same in every plot.
+A color has one meaning on the whole page. The client, the server, their messages, waiting, round trips
+and measured times have colors of their own. Protocols and methods of papers have others, the same in every
+plot.
 
 The colors keep a contrast of 3 to 1 or more to the background. Those of bars keep it to the ink as well, in
 which ticks and lines are drawn over them. Readers with any kind of color vision can tell the colors of bars
@@ -30,6 +31,7 @@ LIGHT = {
     "server": "#0a9168",
     "messages": "#d2620a",
     "waiting": "#84898f",
+    "trips": "#2f8fa8",
     "measured": "#a2589f",
     "first": "#4b3fa8",
     "second": "#c8386b",
@@ -51,6 +53,7 @@ DARK = {
     "server": "#128f6b",
     "messages": "#cf6a1e",
     "waiting": "#7d858e",
+    "trips": "#2c8aa3",
     "measured": "#ac62ab",
     "first": "#9d8cff",
     "second": "#ff7fa8",
@@ -60,9 +63,9 @@ DARK = {
     "sixth": "#c3ccd6",
     "seventh": "#f0937f",
 }
-BAR_NAMES = ("client", "server", "messages", "waiting", "measured")
+BAR_NAMES = ("client", "server", "messages", "waiting", "trips", "measured")
 """The names of the colors of bars."""
-CLIENT, SERVER, MESSAGES, WAITING, MEASURED = (f"var(--{name})" for name in BAR_NAMES)
+CLIENT, SERVER, MESSAGES, WAITING, TRIPS, MEASURED = (f"var(--{name})" for name in BAR_NAMES)
 INK, FAINT, ALARM, BACKGROUND = (f"var(--{name})" for name in ("ink", "faint", "alarm", "background"))
 _SERIES_NAMES = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh")
 SERIES = tuple(f"var(--{name})" for name in _SERIES_NAMES)

@@ -59,6 +59,7 @@ def section(sections: Sequence[Section], runs: Sequence[LabeledRun]) -> Section:
     rows = [
         *_protocol_meanings(runs),
         *_mode_meanings(runs),
+        *_part_meanings(runs),
         *((word, meaning) for word, meaning in _MEANINGS.items() if _uses(f"{text} {explained}", word)),
     ]
     rows.sort(key=lambda row: row[0].lower())
@@ -109,6 +110,35 @@ def _protocol_meanings(runs: Sequence[LabeledRun]) -> list[tuple[str, str]]:
         if meaning:
             found.append((name, meaning))
     return found
+
+
+def _part_meanings(runs: Sequence[LabeledRun]) -> list[tuple[str, str]]:
+    """Says of each part of the offline phase what its protocols say about it."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for run in runs:
+        try:
+            declared = find_protocol(run.result.protocol).parts
+        except PiBenchError:
+            continue
+        for part, figures in run.result.offline.parts.items():
+            if part in declared and figures.bytes.total:
+                owners = found.setdefault(part, {}).setdefault(declared[part], [])
+                if run.result.protocol not in owners:
+                    owners.append(run.result.protocol)
+    return [
+        (
+            f"part {part}",
+            " ".join(_owned(meaning, owners, len(meanings)) for meaning, owners in meanings.items()),
+        )
+        for part, meanings in found.items()
+    ]
+
+
+def _owned(meaning: str, owners: Sequence[str], meaning_count: int) -> str:
+    """Begins a meaning with the protocols that it holds for, if others give the word another one."""
+    return (
+        meaning if meaning_count == 1 else f"Under {' and '.join(owners)}: {meaning[0].lower()}{meaning[1:]}"
+    )
 
 
 def _mode_meanings(runs: Sequence[LabeledRun]) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -112,6 +112,8 @@ class ProtocolInfo:
     """Yields the other settings that are worth predicting, one change at a time."""
     meaning: str = ""
     """A sentence for glossaries that says how the protocol computes, or nothing."""
+    parts: Mapping[str, str] = field(default_factory=dict)
+    """The names of the parts by which spans and messages are reported, each with a sentence about it."""
     caveat: str = ""
     """A sentence that every command prints, such as that nobody has reviewed the protocol, or nothing."""
     notes: Callable[[Program, ProtocolOptions], Iterable[str]] = no_notes

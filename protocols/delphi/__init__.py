@@ -43,6 +43,7 @@ from pi_bench.hybrid.modes import (
 )
 from pi_bench.hybrid.ot_choice import settle_ot
 from pi_bench.hybrid.other_settings import hybrid_alternatives
+from pi_bench.hybrid.parts import GARBLED_PARTS
 from pi_bench.hybrid.script import hybrid_script, predict_hybrid
 from pi_bench.hybrid.security import hybrid_security
 from pi_bench.protocol import ProtocolInfo
@@ -54,6 +55,7 @@ PROTOCOL = ProtocolInfo(
     title="delphi",
     meaning="A protocol after DELPHI: homomorphic encryption computes linear layers offline, and garbled "
     "circuits compute ReLUs online.",
+    parts=GARBLED_PARTS,
     modes=WINDOW_MODES,
     secure=True,
     client=DelphiClient,

@@ -38,6 +38,7 @@ from functools import partial
 from pi_bench.hybrid.modes import CONSTANTS, HE_PLAN, OT, SIGN_DROP, WINDOW_MODES
 from pi_bench.hybrid.ot_choice import settle_ot
 from pi_bench.hybrid.other_settings import cheaper_settings
+from pi_bench.hybrid.parts import TABLE_PARTS
 from pi_bench.hybrid.script import hybrid_script, predict_hybrid
 from pi_bench.hybrid.security import hybrid_security
 from pi_bench.primitives.fss import FSS
@@ -52,6 +53,7 @@ PROTOCOL = ProtocolInfo(
     meaning="A protocol with the linear layers of delphi, whose ReLUs are computed by function secret "
     "sharing: shares of comparisons, made offline, take few bytes online.",
     caveat="Protocol fss is new. It was reviewed inside this project, not by outside cryptographers.",
+    parts=TABLE_PARTS,
     modes=WINDOW_MODES,
     secure=True,
     client=FssClient,

@@ -23,6 +23,7 @@ from pi_bench.hybrid.modes import (
     window_law,
 )
 from pi_bench.hybrid.ot_choice import settle_ot
+from pi_bench.hybrid.parts import GARBLED_PARTS
 from pi_bench.hybrid.script import hybrid_script, predict_hybrid
 from pi_bench.protocol import ProtocolInfo
 from pi_bench.protocol.interface import no_alternatives
@@ -50,6 +51,7 @@ PROTOCOL = ProtocolInfo(
     name="null",
     title=f"null {_WORDS}",
     meaning=_meaning("delphi"),
+    parts=GARBLED_PARTS,
     modes=WINDOW_MODES,
     secure=False,
     client=_HybridClient,

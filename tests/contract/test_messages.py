@@ -54,6 +54,14 @@ def test_bytes_equal_the_prediction(protocol, options, network, honest) -> None:
             assert sum(len(m.payload) for m in online if m.op_id == op_id) == senders[party]
 
 
+def test_every_part_with_bytes_has_the_sentence_that_its_protocol_declares(
+    protocol, options, network
+) -> None:
+    used = protocol.predict(network[0], options).offline_parts
+    assert not protocol.secure or set(used) <= set(protocol.parts)
+    assert all(sentence.endswith(".") for sentence in protocol.parts.values())
+
+
 def test_offline_bytes_are_divided_by_purpose_without_a_rest(protocol, options, network) -> None:
     predicted = protocol.predict(network[0], options)
     for party in Party:

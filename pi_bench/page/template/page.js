@@ -1,9 +1,8 @@
 "use strict";
-// This script stands behind the first plot, which it draws before the browser reads the rest of the page.
 (() => {
   const style = JSON.parse(document.getElementById("plot-style").textContent);
-  let plots = JSON.parse(document.getElementById("first-plot").textContent);
-  let choosers = [];
+  const choosers = [...document.querySelectorAll(".chooser select")];
+  let plots = {};
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const drawn = new Set();
 
@@ -32,16 +31,18 @@
     drawn.add(name);
     const box = document.getElementById(name).querySelector(".drawing");
     const theme = dark.matches ? "dark" : "light";
-    box.dataset.width = box.clientWidth;
     const config = styleFor(box);
     // Vega gives its own role to the element that it draws in. A screen reader reads the words of the box and the
     // table, not hundreds of marks one by one.
-    const marks = box.appendChild(document.createElement("div"));
+    const marks = document.createElement("div");
     marks.ariaHidden = "true";
+    box.style.minHeight = `${box.clientHeight}px`; // the first plot is there already, drawn for another width
+    box.replaceChildren(marks);
     await vegaEmbed(marks, shortened(plots[name], config), {
       mode: "vega-lite", renderer: "svg", actions: false, ast: true, defaultStyle: false,
       config, tooltip: { theme },
     });
+    box.style.minHeight = "";
   }
 
   // Of the plots of a chooser one is shown, and the others are drawn when they are chosen.
@@ -125,27 +126,7 @@
   // Lets the browser show what is drawn, and react to the reader, before it goes on.
   const pause = () => new Promise((resume) => setTimeout(resume));
 
-  async function drawFirst() {
-    for (const name of Object.keys(plots)) await draw(name);
-    // The callback of a frame runs before it is painted, and a task that it begins runs afterwards.
-    requestAnimationFrame(() => setTimeout(() => {
-      document.documentElement.dataset.firstPlotMs = String(Math.round(performance.now()));
-    }));
-  }
-
-  // The first plot may have been drawn before its box had its width, which the rest of the page can change.
-  async function redrawFirst() {
-    for (const name of [...drawn]) {
-      const box = document.getElementById(name).querySelector(".drawing");
-      if (Number(box.dataset.width) === box.clientWidth) continue;
-      box.replaceChildren();
-      drawn.delete(name);
-      await draw(name);
-    }
-  }
-
-  async function drawOthers() {
-    await redrawFirst();
+  async function drawAll() {
     const chosen = choosers.flatMap((select) => [...select.options].map((option) => option.value));
     plots = JSON.parse(await unpacked("plot-data"));
     for (const name of Object.keys(plots).filter((each) => !chosen.includes(each))) {
@@ -158,7 +139,6 @@
   }
 
   function activate() {
-    choosers = [...document.querySelectorAll(".chooser select")];
     for (const select of choosers) {
       select.addEventListener("change", () => choose(select));
       for (const option of select.options) document.getElementById(option.value).hidden = option.value !== select.value;
@@ -173,13 +153,6 @@
     addEventListener("hashchange", followAddress);
   }
 
-  const first = drawFirst();
-  const read = document.readyState === "loading"
-    ? new Promise((resume) => document.addEventListener("DOMContentLoaded", resume)) : null;
-  (async () => {
-    await first;
-    await read;
-    activate();
-    await drawOthers();
-  })();
+  activate();
+  drawAll();
 })();

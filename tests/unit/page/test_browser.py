@@ -51,7 +51,7 @@ def test_every_plot_is_drawn_with_one_mark_per_row_and_without_an_error(tmp_path
     page, plots = page_and_plots(*several(), scored())
     drawn, html, messages = shown(page, tmp_path)
     assert messages == []
-    assert 'data-drawn="' in html
+    assert 'data-drawn="' in html and 'data-first-plot-ms="' in html
     waiting = {plot.name for plot in plots if plot.choice} - {"layers-1"}
     assert {name: dict(found) for name, found in drawn.figures.items()} == {
         plot.name: {} if plot.name in waiting else dict(expected_marks(plot.spec)) for plot in plots
@@ -68,23 +68,24 @@ def test_an_address_with_the_name_of_a_plot_chooses_it(tmp_path: Path) -> None:
     assert not re.search(r'<figure id="layers-3"[^>]* hidden=""', html)
 
 
-def test_the_first_plot_is_drawn_without_the_rest_of_the_page(tmp_path: Path) -> None:
+def test_the_first_plot_needs_no_script_and_not_the_rest_of_the_page(tmp_path: Path) -> None:
     page, plots = page_and_plots(*several())
-    begin = page[: page.rindex("</script>", 0, page.index(f'<figure id="{plots[1].name}"'))] + "</script>"
-    drawn, _, _ = shown(begin, tmp_path)
-    assert drawn.figures == {plots[0].name: expected_marks(plots[0].spec)}
+    expected = {plots[0].name: expected_marks(plots[0].spec)}
+    begin = page[: page.index(f'<figure id="{plots[1].name}"')]
+    assert DrawnMarks(begin).figures == expected
+    assert shown(begin, tmp_path)[0].figures == expected
 
 
-def test_the_first_plot_is_drawn_again_where_the_rest_of_the_page_changes_its_width(tmp_path: Path) -> None:
-    page, _ = page_and_plots(*several())
-    end = page.rindex("</body>")
+def test_the_first_plot_is_drawn_again_for_the_width_of_the_window(tmp_path: Path) -> None:
+    page, plots = page_and_plots(*several())
+    end = page.index("</head>")
     narrowed = f"{page[:end]}<style>.drawing {{ max-width: 333px }}</style>{page[end:]}"
-    usual, narrow = (
-        [int(width) for width in re.findall(r'class="drawing"[^>]*data-width="(\d+)"', html)]
-        for _, html, _ in (shown(page, tmp_path), shown(narrowed, tmp_path))
-    )
-    assert usual[0] > 333
-    assert set(narrow) == {333}
+    _, html, _ = shown(narrowed, tmp_path)
+    widths = [
+        int(re.search(rf'<figure id="{plots[0].name}".*?<svg[^>]* width="(\d+)"', each, re.DOTALL)[1])
+        for each in (page, html)
+    ]
+    assert widths == [580, 333]
 
 
 def test_hostile_names_run_nothing_and_are_drawn(tmp_path: Path) -> None:

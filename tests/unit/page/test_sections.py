@@ -106,9 +106,6 @@ def test_bytes_are_divided_without_a_rest_and_those_per_relu_are_of_relus_alone(
     assert named["for truncations"] == byte_count(sum(each.bytes.total for each in truncations))
     assert named["per ReLU"] == f"{relu_bytes / sum(each.relu_count for each in relus):,.1f} B"
     named = dict(zip(offline.columns, offline.rows[0], strict=True))
-    gadget_bytes = RESULT.offline.bytes.total - RESULT.offline.parts["he"].bytes.total
-    count = RESULT.network.relu_count + RESULT.network.truncation_count
-    assert named["per ReLU or truncation"] == f"{gadget_bytes / count:,.1f} B"
     assert named["part he"] == byte_count(RESULT.offline.parts["he"].bytes.total)
 
 
@@ -123,11 +120,17 @@ def test_offline_bytes_of_relus_and_of_truncations_have_columns_where_a_result_h
     table = section.plots[1].table
     new, older = (dict(zip(table.columns, row, strict=True)) for row in table.rows)
     assert [new[f"for {name}"] for name in names] == [byte_count(count) for count in sent.values()]
-    assert new["per ReLU alone"] == f"{3_000_000 / RESULT.network.relu_count:,.1f} B"
-    assert {older[column] for column in (*(f"for {name}" for name in names), "per ReLU alone")} == {"-"}
+    ratios = ("per ReLU", "per ReLU or truncation")
+    relu_count, truncation_count = RESULT.network.relu_count, RESULT.network.truncation_count
+    sent_for_both = RESULT.offline.bytes.total - 26_000_000
+    assert [new[each] for each in ratios] == [
+        f"{3_000_000 / relu_count:,.1f} B",
+        f"{sent_for_both / (relu_count + truncation_count):,.1f} B",
+    ]
+    assert {older[column] for column in (*(f"for {name}" for name in names), *ratios)} == {"-"}
     assert "by purpose" in section.words[1]
     without = sections(latency_fields())["bytes"]
-    assert "by purpose" not in without.words[1] and "per ReLU alone" not in without.plots[1].table.columns
+    assert "by purpose" not in without.words[1] and "per ReLU" not in without.plots[1].table.columns
 
 
 def test_the_security_of_a_run_stands_beside_its_protocol() -> None:
@@ -164,9 +167,12 @@ def test_bytes_per_relu_are_a_dash_without_relus() -> None:
     document["network"].update(relu_count=0, truncation_count=0)
     for layer in document["online"]["layers"]:
         layer["relu_count"] = 0
-    online, offline = (plot.table for plot in sections(document)["bytes"].plots)
-    assert dict(zip(online.columns, online.rows[0], strict=True))["per ReLU"] == "-"
-    assert offline.rows[0][-1] == "-"
+    document["offline"]["bytes_by_purpose"] = {
+        name: {"client_to_server": count, "server_to_client": 0}
+        for name, count in (("ReLUs", 0), ("linear layers", 9))
+    }
+    for plot in sections(document)["bytes"].plots:
+        assert dict(zip(plot.table.columns, plot.table.rows[0], strict=True))["per ReLU"] == "-"
 
 
 def predicted_at(*ratios: float) -> list[dict[str, Any]]:
@@ -577,7 +583,7 @@ def test_the_ticks_and_lines_over_bars_stand_out_from_them() -> None:
 
 SAME_MEANING = {
     **{"compute": "client", "client to server": "client", "hidden": "server", "server to client": "server"},
-    **{"client's work": "client", "server's work": "server", "bytes": "messages", "round trips": "wait"},
+    **{"client's work": "client", "server's work": "server", "bytes": "messages", "round trips": "trips"},
     **{"send": "messages", "measured here": "measured"},
 }
 """Names in legends that mean the work of a party, its messages or a measured time."""

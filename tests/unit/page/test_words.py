@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pi_bench.page import sections_of
+from pi_bench.registry import find_protocol
 from tests.unit.page.stored_runs import inputs_of, several, variant
 
 
@@ -33,3 +34,17 @@ def test_a_mode_has_the_meaning_that_its_protocol_declares() -> None:
     assert words_of(exact)["exact"] == "A mode of delphi: equals the integer network bit for bit."
     unknown = {**variant(protocol="no-such-protocol"), "mode": "exact"}
     assert "exact" not in words_of(unknown)
+
+
+def test_a_part_has_the_meaning_that_its_protocol_declares() -> None:
+    garbled, tables = (find_protocol(name).parts for name in ("delphi", "fss"))
+    fss = variant(protocol="fss")
+    fss["offline"]["parts"]["tables"] = fss["offline"]["parts"]["garbling"]
+    found = words_of(variant(), fss)
+    assert found["part ot"] == garbled["ot"] == tables["ot"]
+    assert found["part tables"] == tables["tables"]
+    assert found["part garbling"] == " ".join(
+        f"Under {name}: {meaning[0].lower()}{meaning[1:]}"
+        for name, meaning in (("delphi", garbled["garbling"]), ("fss", tables["garbling"]))
+    )
+    assert "part other" not in found and "part tables" not in words_of(variant())

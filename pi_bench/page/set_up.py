@@ -1,0 +1,64 @@
+"""Describes the set-up of all measurements of a page in sentences that a paper can take over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from pi_bench.page.runs import LabeledRun
+from pi_bench.page.shared_settings import bits_over_layers, dates_text, machine_text, precision_text
+from pi_bench.report.documents.latency import Result
+from pi_bench.report.link import link_text
+from pi_bench.report.quantities import counted
+from pi_bench.report.two_machines import threads_text
+
+_SHORT_COMMIT = 12
+
+
+def set_up_text(runs: Sequence[LabeledRun]) -> str:
+    """Returns sentences with the versions, the machine, the links, the protocols and the runs of a page.
+
+    A setting in which the runs differ has all of its values, in the order in which they appear.
+
+    >>> set_up_text([])
+    ''
+    """
+    results = [run.result for run in runs]
+    if not results:
+        return ""
+    bits = bits_over_layers(results)
+    return " ".join(
+        (
+            f"Measured with {_each(results, _software)} ({dates_text(results)}) on "
+            f"{_each(results, machine_text)}; {_each(results, threads_text)}.",
+            f"Links: {_each(results, lambda result: link_text(result.link))}.",
+            f"Protocols: {_each(results, _protocol)}.",
+            f"Runs per result: {_each(results, _runs)}.",
+            *([f"Fixed point in 32-bit integers: {bits}."] if bits else ()),
+        )
+    )
+
+
+def _each(results: Iterable[Result], write: Callable[[Result], str]) -> str:
+    return "; ".join(dict.fromkeys(map(write, results)))
+
+
+def _software(result: Result) -> str:
+    machine = result.environment
+    commit = (machine.commit or "unknown")[:_SHORT_COMMIT]
+    return f"pi-bench {machine.versions.get('pi-bench', 'of an unknown version')}, commit {commit}"
+
+
+def _protocol(result: Result) -> str:
+    security = result.security
+    if security is None:
+        return f"{result.protocol}, mode {result.mode}"
+    return (
+        f"{result.protocol}, mode {result.mode} ({security.adversary} adversary, at least "
+        f"{security.computational_bits:g} bits computational and {security.statistical_bits:g} bits "
+        "statistical security)"
+    )
+
+
+def _runs(result: Result) -> str:
+    texts = [counted(result.runs, "timed run"), f"{result.warmup} before them", precision_text(result)]
+    return ", ".join(filter(None, texts))
