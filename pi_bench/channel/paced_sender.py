@@ -3,19 +3,23 @@
 So the kernel's loopback carries only bytes that have already crossed the link, and the reader of the socket
 sees the link's delay and rate. A late wake-up delays one piece and no later one, since all arrivals are
 computed by one clock.
+
+Waking a thread takes tens of microseconds, and hundreds on some virtual machines. So a receiver that polls
+writes the pieces that are due meanwhile, and the sender's thread rests.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import socket
 import time
 from collections import deque
 from collections.abc import Callable
 
 from pi_bench.channel.link import ArrivalClock, Pace
-from pi_bench.channel.sender import Sender
+from pi_bench.channel.sender import Sender, send_reason, sent_at_once
 from pi_bench.crypto.checksum import Checksum
 
 _PR_SET_TIMERSLACK = 29
@@ -57,6 +61,38 @@ class PacedSender(Sender):
     def sends_at_once(self) -> bool:
         """False, since every frame waits for its arrival."""
         return False
+
+    def polls_from_now(self, poll_s: float) -> bool:
+        """Tells whether a receiver may poll: nothing is pending, or the next piece is due within `poll_s`."""
+        with self._changed:
+            due = not self._arrivals or self._arrivals[0] <= self._clock() + poll_s
+            self._polled = due and self._failure is None and not self._closing
+            return self._polled
+
+    def write_due(self) -> None:
+        """Writes the pieces that are due, as far as the socket takes them. Never raises."""
+        if not self._arrivals or self._arrivals[0] > self._clock():
+            return
+        with self._changed:
+            if self._writing:
+                return  # the thread has earlier pieces
+            batch = self._take()
+            left = batch
+            try:
+                left = sent_at_once(self._connection, batch)
+            except OSError as error:
+                self._fail(send_reason(error, self._timeout_s))
+            self._pending_bytes -= sum(map(len, batch)) - sum(map(len, left))
+            self._pending.extendleft(reversed(left))
+            self._arrivals.extendleft([-math.inf] * len(left))
+            self._changed.notify_all()
+
+    def polls_no_more(self) -> None:
+        """Leaves the pieces that are still pending to the thread."""
+        with self._changed:
+            self._polled = False
+            if self._pending:
+                self._changed.notify_all()
 
     def send(self, views: list[memoryview], checksum: Checksum | None = None) -> None:
         """Queues `views` in pieces, each for the time of its arrival. Raises as `Sender.send` does."""

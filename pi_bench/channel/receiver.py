@@ -19,8 +19,8 @@ _PIECE_BYTES = 64 << 10
 class Receiver:
     """Reads one direction of one socket. One thread uses it.
 
-    It polls for `poll_s` seconds before it sleeps. While `sender`, of the same socket, has work, it sleeps at
-    once.
+    It polls for `poll_s` seconds before it sleeps. While `sender`, of the same socket, has work that the
+    receiver cannot do for it meanwhile, it sleeps at once.
 
     >>> import socket
     >>> ours, theirs = socket.socketpair()
@@ -65,20 +65,12 @@ class Receiver:
         Raises:
             ConnectionFailedError: the peer stayed silent, or the connection was lost.
         """
-        if self._poll_s and self._sender.idle:
-            until = time.perf_counter() + self._poll_s
-            while time.perf_counter() < until:
-                try:
-                    count = self._connection.recvmsg_into(views, 0, socket.MSG_DONTWAIT)[0]
-                except BlockingIOError:
-                    if meanwhile is not None:
-                        next(meanwhile, None)
-                    continue
-                except OSError:
-                    break
-                if count:
+        if self._poll_s and self._sender.polls_from_now(self._poll_s):
+            try:
+                if count := self._poll_for(views, meanwhile):
                     return count
-                break
+            finally:
+                self._sender.polls_no_more()
         return self._sleep_for(views, flags)
 
     def poll_frame(
@@ -164,6 +156,20 @@ class Receiver:
         with contextlib.suppress(OSError):
             while self._connection.recv(_PIECE_BYTES, socket.MSG_DONTWAIT):
                 pass
+
+    def _poll_for(self, views: list[memoryview], meanwhile: Iterator[None] | None) -> int:
+        """Returns the number of bytes that arrive while it polls: 0 without any, or at a lost connection."""
+        until = time.perf_counter() + self._poll_s
+        while time.perf_counter() < until:
+            try:
+                return self._connection.recvmsg_into(views, 0, socket.MSG_DONTWAIT)[0]
+            except BlockingIOError:
+                self._sender.write_due()
+                if meanwhile is not None:
+                    next(meanwhile, None)
+            except OSError:
+                break
+        return 0
 
     def _sleep_for(self, views: list[memoryview], flags: int) -> int:
         try:

@@ -45,6 +45,8 @@ class Sender:
         self._pending_bytes = 0  # with the views that are being written
         self._failure: str | None = None
         self._closing = False
+        self._polled = False  # a receiver polls, and writes what is due
+        self._writing = False  # the thread writes, without holding the lock
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval(timeout_s))
         self._thread = threading.Thread(target=self._run, name="pi-bench-sender", daemon=True)
         self._thread.start()
@@ -63,6 +65,20 @@ class Sender:
     def sends_at_once(self) -> bool:
         """Whether the next frame may be written to the socket without the queue."""
         return self.idle and not self._closing
+
+    def polls_from_now(self, poll_s: float) -> bool:
+        """Tells whether a receiver of the same thread may poll for `poll_s` seconds now.
+
+        If it may, it calls `write_due` whenever nothing has arrived, and `polls_no_more` at the end.
+        """
+        del poll_s
+        return self.idle
+
+    def write_due(self) -> None:
+        """Writes what is due and needs no waiting, for a receiver that polls. Never raises."""
+
+    def polls_no_more(self) -> None:
+        """Ends what `polls_from_now` began."""
 
     def send(self, views: list[memoryview], checksum: Checksum | None = None) -> None:
         """Sends `views`, one frame, in order. If the socket is full, it returns before they have left.
@@ -101,7 +117,7 @@ class Sender:
         Raises:
             ConnectionFailedError: always, with the reason.
         """
-        self._fail(_send_reason(error, self._timeout_s))
+        self._fail(send_reason(error, self._timeout_s))
         raise ConnectionFailedError(self._failure)
 
     def _enqueue(self, views: list[memoryview]) -> None:
@@ -162,10 +178,11 @@ class Sender:
     def _run(self) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: bool(self._pending) or self._closing)
+                self._changed.wait_for(lambda: (bool(self._pending) and not self._polled) or self._closing)
                 if self._closing:
                     return
                 batch = self._take()
+                self._writing = bool(batch)
             if not batch:
                 self._rest()
                 continue
@@ -173,9 +190,10 @@ class Sender:
             try:
                 self._send_all(batch)
             except OSError as error:
-                self._fail(_send_reason(error, self._timeout_s))
+                self._fail(send_reason(error, self._timeout_s))
                 return
             with self._changed:
+                self._writing = False
                 self._pending_bytes -= total
                 self._changed.notify_all()
 
@@ -234,21 +252,46 @@ def shut_down(connection: socket.socket) -> None:
 
 def _send_some(connection: socket.socket, views: list[memoryview]) -> list[memoryview]:
     """Sends as much as the socket takes, after a wait if it is full, and returns the rest of `views`."""
-    position = 0
-    while position < len(views):
-        try:
-            sent = connection.sendmsg(views[position : position + _IOV_MAX])
-        except BlockingIOError:
-            break
-        while position < len(views) and sent >= len(views[position]):
-            sent -= len(views[position])
-            position += 1
-        if sent:
-            return [views[position][sent:], *views[position + 1 :]]
-    return views[position:]
+    try:
+        return _after(views, connection.sendmsg(views[:_IOV_MAX]))
+    except BlockingIOError:
+        return views
 
 
-def _send_reason(error: OSError, timeout_s: float) -> str:
+def _after(views: list[memoryview], byte_count: int) -> list[memoryview]:
+    """Returns what follows the first `byte_count` bytes of `views`."""
+    for position, view in enumerate(views):
+        if byte_count < len(view):
+            return [view[byte_count:], *views[position + 1 :]]
+        byte_count -= len(view)
+    return []
+
+
+def sent_at_once(connection: socket.socket, views: list[memoryview]) -> list[memoryview]:
+    """Sends what the socket takes without waiting, and returns the rest of `views`.
+
+    >>> ours, theirs = socket.socketpair()
+    >>> sent_at_once(ours, [memoryview(b"data")]), theirs.recv(4)
+    ([], b'data')
+    >>> ours.close()
+    >>> theirs.close()
+
+    Raises:
+        OSError: the connection is lost.
+    """
+    try:
+        sent = connection.sendmsg(views[:_IOV_MAX], [], socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return views
+    return _after(views, sent)
+
+
+def send_reason(error: OSError, timeout_s: float) -> str:
+    """Says why sending failed.
+
+    >>> send_reason(TimeoutError(), 5.0)
+    'the other party took no data for 5 s; it may be stalled or unreachable'
+    """
     if isinstance(error, TimeoutError):
         return f"the other party took no data for {timeout_s:g} s; it may be stalled or unreachable"
     return "the other party closed the connection"

@@ -77,7 +77,7 @@ class Simulation:
         costs.require(LINK_UNITS)
         self._costs = costs
         self._link = link
-        self._poll_s = POLL_S if polls and link is None else 0.0
+        self._poll_s = POLL_S if polls else 0.0
 
     def run(self, script: PhaseScript) -> PredictedPhase:
         """Simulates both parties until they have done all of their actions.
@@ -171,8 +171,10 @@ class Simulation:
             raise ValueError(f"{action.byte_count} bytes are due where {message.byte_count} come")
         copying_s = unit_s["message"] + (HEADER_BYTES + action.byte_count) * unit_s["byte received"]
         waited_s = message.begins - state.time_s
-        state.idle_s = min(max(0.0, waited_s), self._poll_s)
-        woken_s = unit_s["wake"] if waited_s > self._poll_s else 0.0
+        # A receiver that polls writes what its party has sent over the link, if that is due soon.
+        poll_s = self._poll_s if state.arrived_s <= state.time_s + self._poll_s else 0.0
+        state.idle_s = min(max(0.0, waited_s), poll_s)
+        woken_s = unit_s["wake"] if waited_s > poll_s else 0.0
         # Bytes are copied while later ones arrive: at once on loopback, at the end of a slower link.
         begins = message.begins if self._link is None else message.arrives - copying_s
         done = max(message.arrives, max(state.time_s, begins) + copying_s) + woken_s
