@@ -39,6 +39,8 @@ _SPACE = "\N{NO-BREAK SPACE}"
 _PAGE_WIDTH, _COLUMN_WIDTH = 1184, 580
 """The pixels of a plot that has the width of a large window, and of one that shares it with a second."""
 _TEMPLATES = files(__package__) / "template"
+_PAGE_SCRIPTS = ("labels.js", "page.js")
+"""The files of the page's own script, in the order in which they need each other."""
 
 
 def html_page(
@@ -72,7 +74,7 @@ def html_page(
     environment.filters["unbroken"] = _unbroken
     specs = {plot.name: plot.spec for plot in plots_of(sections)}
     clock = _inline(_template("clock.js"))
-    scripts = [_inline(javascript()), _inline(_template("page.js"))]
+    scripts = [_inline(javascript()), _inline(_page_script())]
     return environment.get_template("page.html").render(
         title=printable(title),
         sections=sections,
@@ -104,6 +106,11 @@ def _first_plot(sections: Sequence[Section]) -> dict[str, str]:
 
 def _template(name: str) -> str:
     return (_TEMPLATES / name).read_text(encoding="utf-8")
+
+
+def _page_script() -> str:
+    """Joins the files of the page's own script in a scope, apart from the short names of the library."""
+    return "(() => {\n" + "\n".join(_template(name) for name in _PAGE_SCRIPTS) + "})();\n"
 
 
 def _unbroken(text: str) -> str:

@@ -6,23 +6,24 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const drawn = new Set();
 
-  // Labels take less than half of the width, so that a phone shows bars too.
+  // Labels, with the space around them, take less than half of the width, so that a phone shows bars too.
   function styleFor(box) {
     const config = structuredClone(style);
     const widest = box.closest(".wide") ? 420 : config.axisY.labelLimit;
-    config.axisY.labelLimit = Math.max(80, Math.min(widest, Math.round(0.45 * box.clientWidth)));
+    config.axisY.labelLimit = Math.max(80, Math.min(widest, Math.round(0.38 * box.clientWidth)));
     config.legend.columns = Math.max(1, Math.floor((box.clientWidth - config.axisY.labelLimit) / 140));
     config.padding = { left: 5, top: 5, right: 12, bottom: 5 }; // the last label of an axis may stand beyond its tick
     return config;
   }
 
-  // A label has its ends, which tell runs apart: it loses characters in its middle.
+  // The names of rows are as short as this window needs them.
   function shortened(spec, config) {
-    const axis = spec.encoding?.y?.axis;
-    if (!axis?.labelExpr?.startsWith("truncate(")) return spec;
+    const y = spec.encoding?.y;
+    if (!y?.axis?.labelExpr?.startsWith("truncate(")) return spec;
+    const names = y.scale.domain;
+    const labels = shortNames(names, config.axisY.labelLimit, widthIn(`${config.axis.labelFontSize}px ${config.font}`));
     const changed = structuredClone(spec);
-    const count = Math.floor(config.axisY.labelLimit / 6.3);
-    changed.encoding.y.axis.labelExpr = axis.labelExpr.replace(/\d+/, count);
+    changed.encoding.y.axis.labelExpr = `${JSON.stringify(labels)}[indexof(${JSON.stringify(names)}, datum.value)]`;
     return changed;
   }
 
