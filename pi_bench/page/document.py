@@ -39,7 +39,7 @@ _SPACE = "\N{NO-BREAK SPACE}"
 _PAGE_WIDTH, _COLUMN_WIDTH = 1184, 580
 """The pixels of a plot that has the width of a large window, and of one that shares it with a second."""
 _TEMPLATES = files(__package__) / "template"
-_PAGE_SCRIPTS = ("labels.js", "page.js")
+_PAGE_SCRIPTS = ("chooser.js", "labels.js", "page.js")
 """The files of the page's own script, in the order in which they need each other."""
 
 

@@ -112,6 +112,7 @@ def _plot(run: LabeledRun, group: str) -> Plot:
         ),
         choice=run.label,
         choice_group=group,
+        settings=run.settings,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 
@@ -52,6 +53,8 @@ class Plot:
         choice: its name in the list from which a reader chooses one of several plots; empty for a plot that
             is always shown.
         choice_group: the heading under which the list has it; may be empty.
+        settings: names and values of the settings by which a reader chooses it; empty if names alone tell the
+            plots of the choice apart. All plots of a choice have the same names in the same order.
 
     >>> Plot("bytes", "Bytes", "One run sends 2.12 MB.", {}, PageTable("bytes", ("run",), ())).choice
     ''
@@ -64,6 +67,7 @@ class Plot:
     table: PageTable
     choice: str = ""
     choice_group: str = ""
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,3 +125,26 @@ class Section:
             if plot.choice:
                 found.setdefault(plot.choice_group, []).append(plot)
         return found
+
+    @cached_property
+    def selectors(self) -> list[tuple[str, list[str]]]:
+        """The settings by which a reader chooses a plot, each with its values; empty for fewer than two."""
+        columns = list(zip(*(plot.settings for plot in self.plots if plot.choice), strict=True))
+        if len(columns) < 2:
+            return []
+        return [(column[0][0], list(dict.fromkeys(value for _, value in column))) for column in columns]
+
+    def places(self, plot: Plot) -> list[int]:
+        """Returns the place of a plot's value in each of the selectors, from 0.
+
+        >>> table = PageTable("bytes", ("run",), ())
+        >>> lan, wan = (
+        ...     Plot("", "", "", {}, table, name, settings=(("link", name), ("mode", mode)))
+        ...     for name, mode in (("lan", "exact"), ("wan", "windowed"))
+        ... )
+        >>> Section("layers", "Layers", plots=(lan, wan)).places(wan)
+        [1, 1]
+        """
+        return [
+            values.index(value) for (_, values), (_, value) in zip(self.selectors, plot.settings, strict=True)
+        ]

@@ -34,6 +34,8 @@ class LabeledRun:
         number: its place on the page, from 1.
         label: a text that no other run of the page has.
         network: the name of its network, which networks with other ReLUs or programs do not have.
+        settings: names and values of all settings in which the runs of the page differ, the network among
+            them; empty if these do not tell every run from the others.
 
     ```python
     def print_labels(runs: list[LabeledRun]) -> None:
@@ -45,6 +47,7 @@ class LabeledRun:
     label: str
     network: str
     result: Result
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 def labeled_runs(results: Sequence[NamedResult]) -> list[LabeledRun]:
@@ -61,22 +64,19 @@ def labeled_runs(results: Sequence[NamedResult]) -> list[LabeledRun]:
     found = [_with_link_cautions(each.result) for each in results]
     networks = network_names(found)
     shared = shared_beginning([each.network.name for each in found])
-    settings = [[write(each) for each in found] for write in _FIELDS]
-    fields = [*(values for values in settings if len(set(values)) > 1), _options(found)]
+    short = [_shortened(network, shared) for network in networks]
+    written = [[_written(name, read(each)) for each in found] for name, read in _FIELDS.items()]
+    fields = [*(values for values in written if len(set(values)) > 1), _options(found)]
     labels = [
-        _SEPARATOR.join(
-            [_shortened(network, shared), *(values[number] for values in fields if values[number])]
-        )
-        for number, network in enumerate(networks)
+        _SEPARATOR.join([network, *(values[number] for values in fields if values[number])])
+        for number, network in enumerate(short)
     ]
     labels = _told_apart(labels, lambda alike: _differences([printable(results[at].name) for at in alike]))
     labels = _told_apart(labels, lambda alike: [f"#{at + 1}" for at in alike])
     labels = [_marked(label, result) for label, result in zip(labels, found, strict=True)]
     labels = _told_apart(labels, lambda alike: [f"#{at + 1}" for at in alike])
-    return [
-        LabeledRun(number, label, network, result)
-        for number, (label, network, result) in enumerate(zip(labels, networks, found, strict=True), start=1)
-    ]
+    parts = zip(labels, networks, found, _differing_settings(found, short), strict=True)
+    return [LabeledRun(number, *each) for number, each in enumerate(parts, start=1)]
 
 
 def _with_link_cautions(result: Result) -> Result:
@@ -266,32 +266,65 @@ def link_name(result: Result) -> str:
     return result.link.name
 
 
+def _written(name: str, value: str) -> str:
+    """Writes a setting in a label, where its name is left out unless the value needs it."""
+    return f"mode {value}" if name == "mode" else value
+
+
 def _options(results: Sequence[Result]) -> list[str]:
     """Writes the options of each run that differ between runs of its protocol.
 
     Protocols have different options, which tell nothing that the names of the protocols do not tell.
     """
-    known: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for each in results:
-        for name, value in each.options.items():
-            known[each.protocol, name].add(str(value))
+    differing = _differing_options(results)
     return [
         ", ".join(
             f"{name.replace('_', ' ')} {value}"
             for name, value in sorted(each.options.items())
-            if len(known[each.protocol, name]) > 1
+            if (each.protocol, name) in differing
         )
         for each in results
     ]
 
 
-_FIELDS: tuple[Callable[[Result], str], ...] = (
-    lambda result: result.protocol,
-    link_name,
-    lambda result: f"mode {result.mode}",
-    lambda result: counted(result.environment.threads, "thread"),
-    lambda result: counted(result.network.input_count, "input"),
-    lambda result: "fused" if result.network.fusion is not None else "not fused",
-    lambda result: result.environment.cpu_model,
-)
+def _differing_options(results: Sequence[Result]) -> set[tuple[str, str]]:
+    """Returns protocol and name of each option that differs between runs of this protocol."""
+    known: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for each in results:
+        for name, value in each.options.items():
+            known[each.protocol, name].add(str(value))
+    return {key for key, values in known.items() if len(values) > 1}
+
+
+def _differing_settings(
+    results: Sequence[Result], networks: Sequence[str]
+) -> list[tuple[tuple[str, str], ...]]:
+    """Returns the names and values of each run for all settings in which the runs differ.
+
+    It returns nothing for each run if two runs have the same values. A run whose protocol does not have an
+    option has "-" for it.
+    """
+    options = sorted({name for _, name in _differing_options(results)})
+    columns = [
+        ("network", list(networks)),
+        *((name, [read(each) for each in results]) for name, read in _FIELDS.items()),
+        *(
+            (name.replace("_", " "), [str(each.options.get(name, "-")) for each in results])
+            for name in options
+        ),
+    ]
+    columns = [(name, values) for name, values in columns if len(set(values)) > 1]
+    rows = [tuple((name, values[at]) for name, values in columns) for at in range(len(results))]
+    return rows if len(set(rows)) == len(rows) else [()] * len(rows)
+
+
+_FIELDS: dict[str, Callable[[Result], str]] = {
+    "protocol": lambda result: result.protocol,
+    "link": link_name,
+    "mode": lambda result: result.mode,
+    "threads": lambda result: counted(result.environment.threads, "thread"),
+    "inputs": lambda result: counted(result.network.input_count, "input"),
+    "fusion": lambda result: "fused" if result.network.fusion is not None else "not fused",
+    "processor": lambda result: result.environment.cpu_model,
+}
 """The settings that may tell runs apart, beside the network and the options of its protocol."""

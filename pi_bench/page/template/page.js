@@ -1,7 +1,7 @@
 "use strict";
 (() => {
   const style = JSON.parse(document.getElementById("plot-style").textContent);
-  const choosers = [...document.querySelectorAll(".chooser select")];
+  const choosers = [...document.querySelectorAll(".chooser")].map((box) => new Chooser(box));
   let plots = {};
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const drawn = new Set();
@@ -28,7 +28,7 @@
   }
 
   async function draw(name) {
-    if (drawn.has(name)) return;
+    if (drawn.has(name) || !(name in plots)) return; // a reader may choose before the data is unpacked
     drawn.add(name);
     const box = document.getElementById(name).querySelector(".drawing");
     const theme = dark.matches ? "dark" : "light";
@@ -46,20 +46,12 @@
     box.style.minHeight = "";
   }
 
-  // Of the plots of a chooser one is shown, and the others are drawn when they are chosen.
-  function choose(select) {
-    for (const option of select.options) {
-      document.getElementById(option.value).hidden = option.value !== select.value;
-    }
-    return draw(select.value);
-  }
-
   function followAddress() {
     const name = decodeURIComponent(location.hash.slice(1));
-    for (const select of choosers) {
-      if ([...select.options].some((option) => option.value === name)) {
-        select.value = name;
-        choose(select);
+    for (const chooser of choosers) {
+      if (chooser.names.includes(name)) {
+        chooser.show(name);
+        draw(name);
         document.getElementById(name).scrollIntoView();
       }
     }
@@ -128,22 +120,19 @@
   const pause = () => new Promise((resume) => setTimeout(resume));
 
   async function drawAll() {
-    const chosen = choosers.flatMap((select) => [...select.options].map((option) => option.value));
+    const choices = choosers.flatMap((chooser) => chooser.names);
     plots = JSON.parse(await unpacked("plot-data"));
-    for (const name of Object.keys(plots).filter((each) => !chosen.includes(each))) {
+    for (const name of Object.keys(plots).filter((each) => !choices.includes(each))) {
       await pause();
       await draw(name);
     }
-    for (const select of choosers) await choose(select);
+    for (const chooser of choosers) await draw(chooser.shown);
     followAddress();
     document.documentElement.dataset.drawn = String(drawn.size);
   }
 
   function activate() {
-    for (const select of choosers) {
-      select.addEventListener("change", () => choose(select));
-      for (const option of select.options) document.getElementById(option.value).hidden = option.value !== select.value;
-    }
+    for (const chooser of choosers) chooser.activate(draw);
     for (const table of document.querySelectorAll("table.sortable")) makeSortable(table);
     for (const box of document.querySelectorAll(".scroll")) widths.observe(box);
     for (const part of document.querySelectorAll(".chooser, .download")) part.hidden = false;

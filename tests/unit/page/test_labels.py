@@ -16,6 +16,40 @@ def sections(*documents: dict[str, Any]) -> dict[str, Section]:
     return {section.name: section for section in sections_of(inputs_of(*documents))}
 
 
+def selectors(*documents: dict[str, Any]) -> list[tuple[str, list[str]]]:
+    return sections(*documents)["layers"].selectors
+
+
+def test_every_setting_in_which_runs_differ_is_a_list_of_its_values() -> None:
+    documents = [variant(protocol=protocol, link=link) for protocol in "ab" for link in ("lan", "wan")]
+    assert selectors(*documents) == [("protocol", ["a", "b"]), ("link", ["lan", "wan"])]
+    documents[0]["mode"], documents[1]["environment"]["threads"] = "exact", 2
+    for document in documents[:3]:
+        document["options"] = {"he_plan": "bytes" if document is documents[0] else "compute"}
+    documents[3]["options"] = {}
+    found = sections(*documents)["layers"]
+    assert dict(found.selectors) == {
+        "protocol": ["a", "b"],
+        "link": ["lan", "wan"],
+        "mode": ["exact", "windowed"],
+        "threads": ["1 thread", "2 threads"],
+        "he plan": ["bytes", "compute", "-"],
+    }
+    assert [found.places(plot) for plot in found.plots] == [
+        [0, 0, 0, 0, 0],
+        [0, 1, 1, 1, 1],
+        [1, 0, 1, 0, 1],
+        [1, 1, 1, 0, 2],
+    ]
+
+
+def test_one_setting_or_two_runs_alike_have_no_lists_of_settings() -> None:
+    documents = [variant(protocol="a"), variant(protocol="b", link="lan")]
+    assert len(selectors(*documents)) == 2
+    assert selectors(*documents, documents[0]) == selectors(variant(), variant(protocol="fss")) == []
+    assert selectors(variant()) == selectors() == []
+
+
 @pytest.mark.slow
 def test_plots_of_one_link_name_it_in_their_title_alone() -> None:
     found = sections(*several())
