@@ -109,6 +109,7 @@ def test_the_lists_follow_the_keyboard_and_have_names_in_a_group(page: Page) -> 
     assert lists == ["network", "protocol", "link"]
 
 
+@pytest.mark.slow
 def test_an_address_sets_the_lists(browser: Browser, tmp_path: Path) -> None:
     page = opened(browser, tmp_path, runs_with_a_gap(), "#layers-8")
     expected = {"chosen": ["…57344", "fss", "lan"], "shown": ["layers-8"], "said": ""}
@@ -119,6 +120,7 @@ def test_an_address_sets_the_lists(browser: Browser, tmp_path: Path) -> None:
     assert {name: page.run(STATE)[name] for name in expected} == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("documents", "labels"),
     [

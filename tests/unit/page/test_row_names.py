@@ -65,7 +65,7 @@ def plots_at(width: int, started: tuple[Browser, str]) -> tuple[Page, dict[str, 
     return page, {plot["name"]: plot for plot in page.run(PLOTS)}
 
 
-@pytest.mark.parametrize("width", [320, 390])
+@pytest.mark.parametrize("width", [pytest.param(320, marks=pytest.mark.slow), 390])
 def test_marks_have_half_of_the_width_of_a_phone(width: int, folder_page: tuple[Browser, str]) -> None:
     _, plots = plots_at(width, folder_page)
     assert len(plots) > 8
@@ -88,6 +88,7 @@ def test_short_names_of_rows_differ_and_keep_what_the_width_allows(folder_page: 
     assert table == names
 
 
+@pytest.mark.slow
 def test_a_wide_window_shows_names_in_full(folder_page: tuple[Browser, str]) -> None:
     _, plots = plots_at(1300, folder_page)
     assert plots["layers-1"]["rows"] == layer_names()
