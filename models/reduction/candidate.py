@@ -25,7 +25,8 @@ class Candidate:
         online_bytes: the online bytes of both directions.
         offline_s: the median offline time.
         predicted_s: the predicted time that the objective minimizes.
-        predicted_for: objective, protocol and link of the prediction, in words.
+        predicted_for: objective, protocol and link of the prediction in words, with the options that are no
+            defaults.
         budget_s: the largest predicted time that the network was searched for.
         failure: the reason for a missing accuracy or latency.
         folder: the folder of the network, relative to that of the table.

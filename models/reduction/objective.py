@@ -83,9 +83,17 @@ class TimeObjective:
         return "loopback" if self.setting.link is None else self.setting.link.name
 
     def __str__(self) -> str:
-        """Returns objective, protocol and link in words, for tables and figures."""
-        fused = f", --fuse {self.fusion_name}" if self.fusion_name else ""
-        return f"{self.name}, {self.info.name}, {self.link_name}{fused}"
+        """Returns objective, protocol and link in words, for tables and messages, with what is no default."""
+        given = [
+            f"{option.flag} {value}"
+            for option in self.info.options
+            if (value := self.options.values.get(option.name, option.default)) != option.default
+        ]
+        if self.options.mode != self.info.mode_names[0]:
+            given.insert(0, f"--mode {self.options.mode}")
+        if self.fusion_name is not None:
+            given.append(f"--fuse {self.fusion_name}")
+        return ", ".join((self.name, self.info.name, self.link_name, *given))
 
     def identity(self) -> dict[str, Any]:
         """Returns JSON values that tell this objective from others. Costs are not among them."""

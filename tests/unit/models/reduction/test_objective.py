@@ -41,9 +41,9 @@ MASKS = ("pixel", "channel")
 SHALLOW = RECIPE.replace("blocks = [1, 1]", "blocks = [1]").replace("widths = [2, 4]", "widths = [8]")
 
 
-def objective(costs, link=None, name="online", protocol="delphi"):
+def objective(costs, link=None, name="online", protocol="delphi", mode=None, **given):
     info = find_protocol(protocol)
-    return TimeObjective(name, info, info.configure(), Setting(costs, link and Link.parse(link)))
+    return TimeObjective(name, info, info.configure(mode, given), Setting(costs, link and Link.parse(link)))
 
 
 @pytest.fixture(scope="module")
@@ -118,6 +118,34 @@ def test_fusion_for_a_link_shortens_what_is_predicted_for_it(made_up_costs, deep
     fused = dataclasses.replace(plain, fusion=costs_on(Link.parse("wan")), fusion_name="online:wan")
     assert fused.of_recipe(culled).online_s < plain.of_recipe(culled).online_s - 0.04  # at least a round trip
     assert str(fused) == "online, delphi, wan, --fuse online:wan"
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, "online, delphi, lan"),
+        ({"mode": "windowed", "ot": "softspoken"}, "online, delphi, lan"),
+        ({"mode": "exact"}, "online, delphi, lan, --mode exact"),
+        ({"ot": "ferret"}, "online, delphi, lan, --ot ferret"),
+        (
+            {"mode": "truncated-sign", "sign_drop": 4, "label_chunk": 2},
+            "online, delphi, lan, --mode truncated-sign, --label-chunk 2, --sign-drop 4",
+        ),
+    ],
+)
+def test_an_objective_says_the_options_that_are_no_defaults(made_up_costs, given, words):
+    assert str(objective(made_up_costs, "lan", **given)) == words
+
+
+def test_times_under_different_options_do_not_compare(made_up_costs, shallow, tmp_path):
+    export_recipe(shallow, tmp_path / "model.pt")
+    network = Candidate("a", "snl", "", shallow.relu_count, folder=".")
+    usual, exact = (
+        predict_all([network], tmp_path, objective(made_up_costs, "lan", mode=mode))
+        for mode in (None, "exact")
+    )
+    assert usual[0].predicted_s < exact[0].predicted_s
+    assert [one.predicted_s for one in predict_all([*usual, *exact], tmp_path, None)] == [None, None]
 
 
 class OneMsPerRelu:
