@@ -18,7 +18,7 @@ from benchmarks.fidelity_networks import pi_bench
 from benchmarks.resumable import Row, resumed
 from pi_bench.cli.evaluation_data import samples_of
 from pi_bench.cli.parser import make_parser
-from pi_bench.models.reduction.candidate import Candidate
+from pi_bench.models.reduction.candidate import Candidate, caution_codes
 from pi_bench.models.reduction.frontier import on_frontier
 from pi_bench.models.reduction.pareto_table import TABLE_FILE, read_table
 from pi_bench.network.files.model_file import load_model
@@ -142,6 +142,7 @@ def _times(network: Candidate, data: str, protocol: str, link: str, runs: int) -
         "online_bytes": sum(online["bytes"].values()),
         "offline_bytes": sum(offline["bytes"].values()),
         "runs": runs,
+        "cautions": " ".join(caution_codes(found)),
         **{name: found["environment"][name] for name in ("time", "commit", "cpu_model")},
     }
 

@@ -24,6 +24,7 @@ class Candidate:
         latency_s: the median online latency; `latency_q1_s` and `latency_q3_s` are its quartiles.
         online_bytes: the online bytes of both directions.
         offline_s: the median offline time.
+        cautions: the codes of the cautions of the measurement, of which each makes these figures doubtful.
         predicted_s: the predicted time that the objective minimizes.
         predicted_for: objective, protocol and link of the prediction in words, with the options that are no
             defaults.
@@ -49,6 +50,7 @@ class Candidate:
     latency_q3_s: float | None = None
     online_bytes: int | None = None
     offline_s: float | None = None
+    cautions: tuple[str, ...] = ()
     predicted_s: float | None = None
     predicted_for: str = ""
     budget_s: float | None = None
@@ -80,6 +82,7 @@ class Candidate:
             latency_q3_s=online["latency_s"]["q3"],
             online_bytes=sum(online["bytes"].values()),
             offline_s=latency["offline"]["time_s"],
+            cautions=caution_codes(latency),
         )
 
     def measured_s(self, objective: str) -> float | None:
@@ -87,6 +90,15 @@ class Candidate:
         if objective != "total" or self.latency_s is None or self.offline_s is None:
             return self.latency_s
         return self.latency_s + self.offline_s
+
+
+def caution_codes(latency: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns the codes of the cautions of a result of `pi-bench latency --json`.
+
+    >>> caution_codes({"cautions": [{"code": "load", "text": "other programs took 20 % …", "phases": []}]})
+    ('load',)
+    """
+    return tuple(caution["code"] for caution in latency.get("cautions", ()))
 
 
 def candidate_of(

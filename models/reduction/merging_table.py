@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..training.training_files import write_whole
-from .candidate import Candidate
+from .candidate import Candidate, caution_codes
 from .merging_work import MERGING_FILE, UNMERGED_FOLDERS
 from .private_latency import LATENCY_FILE
 
@@ -18,7 +18,7 @@ MERGING_TABLE = "merging.csv"
 
 _COUNTS = ("conv_count", "shortcut_count", "parameter_count")
 _STATES = ("unmerged", "merged")
-_MEASURED = ("comm_round_count", "truncation_count", "latency_s", "online_bytes", "offline_s")
+_MEASURED = ("comm_round_count", "truncation_count", "latency_s", "online_bytes", "offline_s", "cautions")
 
 
 def merging_rows(candidates: Sequence[Candidate], root: Path) -> list[dict[str, Any]]:
@@ -87,6 +87,7 @@ def _private(path: Path) -> dict[str, Any]:
         online["latency_s"]["median"],
         sum(online["bytes"].values()),
         result["offline"]["time_s"],
+        " ".join(caution_codes(result)),
     )
     return dict(zip(_MEASURED, figures, strict=True))
 

@@ -35,6 +35,7 @@ _COLUMNS: Mapping[str, Callable[[str], Any]] = {
     "latency_q3_s": _optional(float),
     "online_bytes": _optional(int),
     "offline_s": _optional(float),
+    "cautions": lambda text: tuple(text.split()),
     "predicted_s": _optional(float),
     "predicted_for": str,
     "budget_s": _optional(float),
@@ -50,6 +51,7 @@ _ADDED = (
     "predicted_for",
     "predicted_frontier",
     "budget_s",
+    "cautions",
 )  # missing in tables of earlier versions
 
 
@@ -112,6 +114,8 @@ def read_table(path: Path, seen_from: Path) -> list[Candidate]:
 def _written(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, tuple):
+        return " ".join(value)
     if isinstance(value, bool):
         return "yes" if value else "no"
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -60,6 +60,8 @@ def test_to_a_measured_frontier(searched):
         assert float(row["latency_s"]) == pytest.approx(measured["online"]["latency_s"]["median"], rel=1e-5)
         assert measured["verification"]["passed"]
         assert (measured["protocol"], measured["secure"]) == ("delphi", True)
+        assert row["cautions"].split() == [caution["code"] for caution in measured["cautions"]]
+        assert "few-runs" in row["cautions"]  # one run
         assert measured["network"]["relu_count"] == int(row["relu_count"])
         trained = json.loads((network / "result.json").read_text())
         assert float(row["test_accuracy_pct"]) == pytest.approx(trained["test_accuracy_pct"], rel=1e-5)
@@ -84,6 +86,7 @@ def test_the_same_command_again_does_nothing_twice(searched, small, capsys):
     out, err = capsys.readouterr()
     assert "from an earlier run" in err
     assert "6 networks" in out
+    assert "caution: the figures of 6 of 6 measured networks are doubtful (" in err  # of an earlier command
 
 
 def test_one_frontier_of_several_searches(searched, tmp_path, capsys):
@@ -172,6 +175,31 @@ def test_a_network_above_its_budget_is_named(tmp_path):
         "fast": "0.29",
         "free": "",
     }
+
+
+def test_networks_with_a_caution_are_counted(tmp_path, capsys):
+    loud, still, other = (
+        Candidate(name, "snl", "pixel-9", 9, 91.0, latency_s=0.25, cautions=cautions)
+        for name, cautions in (("loud", ("load", "swap")), ("still", ()), ("other", ("load",)))
+    )
+    unmeasured = Candidate("unmeasured", "snl", "pixel-9", 9, 91.0)
+    conclude([loud, still, other, unmeasured], tmp_path, "SNL", plot=False)
+    assert capsys.readouterr().err == (
+        "caution: the figures of 2 of 3 measured networks are doubtful (load, swap): the column cautions of "
+        "pareto.csv says which; a search measures a network again if you delete its latency.json\n"
+    )
+    assert {row["name"]: row["cautions"] for row in table_of(tmp_path)} == {
+        "loud": "load swap",
+        "still": "",
+        "other": "load",
+        "unmeasured": "",
+    }
+    # So does a frontier of several searches, from their tables alone.
+    assert run("frontier", tmp_path, "--no-plot", "-o", tmp_path / "both") == 0
+    assert "figures of 2 of 3 measured networks" in capsys.readouterr().err
+    assert table_of(tmp_path / "both")[0]["cautions"] == "load swap"
+    conclude([still, unmeasured], tmp_path, "SNL", plot=False)
+    assert capsys.readouterr().err == ""
 
 
 def test_other_latency_settings_measure_again(searched, small, tmp_path, monkeypatch):
@@ -278,6 +306,8 @@ def test_merged_networks_run_in_private_beside_the_unmerged(searched, tmp_path, 
     assert int(row["truncation_count_merged"]) == 0 < int(row["truncation_count_unmerged"])
     assert float(row["comm_round_count_merged"]) < float(row["comm_round_count_unmerged"])
     assert float(row["inside_difference"]) < 1e-5 < float(row["border_difference"])
+    assert all("few-runs" in row[f"cautions_{state}"] for state in ("unmerged", "kept_borders", "merged"))
+    assert "the figures of 2 of 2 measured networks are doubtful" in err and "of merging.csv says" in err
     (merged,) = table_of(tmp_path)
     for folder in (merged["folder"], "merged/1-cull/unmerged", "merged/1-cull/kept-borders"):
         measured = json.loads((tmp_path / folder / "latency.json").read_text())

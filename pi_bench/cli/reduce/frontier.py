@@ -14,7 +14,7 @@ from pi_bench.cli.failures import Failures
 from pi_bench.cli.output import print_text, writable_folder
 from pi_bench.cli.reduce import base_network, objective_options
 from pi_bench.errors import OutputError, TrainingError, UsageError
-from pi_bench.report.quantities import figure_or_dash
+from pi_bench.report.quantities import counted, figure_or_dash
 from pi_bench.report.text_table import render_table
 
 
@@ -152,7 +152,7 @@ def conclude(
     objective: str = "relus",
 ) -> str:
     """Marks the frontiers, writes the table and, with `plot`, the figure, and returns the text for the
-    terminal.
+    terminal. Counts the networks with a caution on standard error.
 
     Args:
         published: points of papers for the figure alone.
@@ -172,6 +172,7 @@ def conclude(
     table = importlib.import_module("pi_bench.models.reduction.pareto_table")
     found = marking.with_frontiers(candidates, objective)
     table.write_table(root / table.TABLE_FILE, found)
+    say_cautions(found, table.TABLE_FILE)
     written = [table.TABLE_FILE]
     if plot:
         drawing = importlib.import_module("pi_bench.models.reduction.plot")
@@ -182,6 +183,32 @@ def conclude(
     return (
         f"{_rendered(found, objective)}\n"
         f"wrote {' and '.join(written)} to {root}: {count} of {len(found)} networks on the {words}"
+    )
+
+
+def say_cautions(candidates: Sequence[Any], table: str) -> None:
+    """Says on standard error how many of the measured networks have a caution, if any has one.
+
+    Args:
+        table: the file whose column has the codes.
+
+    >>> from contextlib import redirect_stderr
+    >>> candidate = importlib.import_module("pi_bench.models.reduction.candidate").Candidate
+    >>> measured = [candidate("a", "snl", "", 60, latency_s=0.25, cautions=one) for one in ((), ("swap",))]
+    >>> with redirect_stderr(sys.stdout):
+    ...     say_cautions(measured, "pareto.csv")
+    caution: the figures of 1 of 2 measured networks are doubtful (swap): the column cautions of ...
+    """
+    measured = [one.cautions for one in candidates if one.latency_s is not None]
+    count = sum(bool(codes) for codes in measured)
+    if not count:
+        return
+    codes = ", ".join(dict.fromkeys(code for own in measured for code in own))
+    print(
+        f"caution: the figures of {count:,} of {counted(len(measured), 'measured network')} are doubtful "
+        f"({codes}): the column cautions of {table} says which; a search measures a network again if you "
+        "delete its latency.json",
+        file=sys.stderr,
     )
 
 

@@ -141,12 +141,15 @@ def run(parsed: argparse.Namespace) -> int:
         candidates = latency_options.measured(
             parsed, candidates, parsed.output, progress, failures, fuse=parsed.fuse
         )
+        unmerged: list[Any] = []
         for place, found in search.unmerged_candidates(settings, parsed.output).items():
             fuse = (parsed.fuse or "online") if place == "kept-borders" else None
             if not failures.exit_code:
-                latency_options.measured(parsed, found, parsed.output, progress, failures, fuse=fuse)
+                unmerged += latency_options.measured(
+                    parsed, found, parsed.output, progress, failures, fuse=fuse
+                )
     frontier.add_untrained(candidates, failures)
-    print_text(_conclude(parsed, candidates))
+    print_text(_conclude(parsed, candidates, unmerged))
     return failures.report()
 
 
@@ -178,11 +181,12 @@ def _trained(search: Any, folders: list[Path]) -> tuple[Any, str, dict[str, Any]
     return recipe, recipe.dataset, {name: settings[name] for name in budget_options.SHARED}
 
 
-def _conclude(parsed: argparse.Namespace, candidates: list[Any]) -> str:
+def _conclude(parsed: argparse.Namespace, candidates: list[Any], unmerged: list[Any]) -> str:
     """Writes the tables and returns the text for the terminal. Raises: TrainingError."""
     table = importlib.import_module("pi_bench.models.reduction.merging_table")
     rows = table.merging_rows(candidates, parsed.output)
     table.write_merging_table(rows, parsed.output)
+    frontier.say_cautions(unmerged, table.MERGING_TABLE)
     said = frontier.conclude(
         candidates, parsed.output, "Merged networks", plot=parsed.plot, objective=parsed.objective
     )
