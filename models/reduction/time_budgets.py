@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from pi_bench.errors import UsageError
 
@@ -80,21 +81,22 @@ def relu_budgets(
     """
     found: set[int] = set()
     known = {} if known is None else known
-    times: dict[int, float] = {}
 
+    @cache
+    def full_s() -> float:
+        assert objective is not None
+        return objective.of_recipe(base).of(objective.name)
+
+    @cache
     def time_s(size: int) -> float:
         assert objective is not None
-        if size not in times:
-            times[size] = objective.of_recipe(recipe_of(size)).of(objective.name)
-        return times[size]
+        return objective.of_recipe(recipe_of(size)).of(objective.name)
 
     def search(budget: TimeBudget) -> tuple[int, float]:
-        assert objective is not None
-        full_s = objective.of_recipe(base).of(objective.name)
-        if budget.seconds >= full_s:
+        if budget.seconds >= full_s():
             raise UsageError(
                 f"--budget {budget}: {base.name} with all its ReLUs is predicted to take "
-                f"{time_text(full_s)} ({objective}), a budget must be below that"
+                f"{time_text(full_s())} ({objective}), a budget must be below that"
             )
         smallest_s = time_s(sizes[0])
         if budget.seconds < smallest_s:

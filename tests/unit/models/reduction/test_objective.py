@@ -187,6 +187,13 @@ def test_a_time_becomes_the_largest_number_of_relus_within_it(base):
     assert len(predicting.asked) < 30
 
 
+def test_no_network_is_predicted_twice_for_several_times(base):
+    predicting = OneMsPerRelu()
+    assert budgets(base, "100.5ms", "0.2s", "300ms", predicting=predicting)[0] == (300, 200, 100)
+    assert predicting.asked.count(base.relu_count) == 1
+    assert len(set(predicting.asked)) == len(predicting.asked)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
