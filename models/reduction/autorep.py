@@ -88,7 +88,16 @@ def autorep(
     budgets = masked_budgets(base, settings, "pixel", say, lambda count: replaced_recipe(base, count), known)
     require_budgets(base, "pixel", budgets)
     with opened_from(
-        "autorep", base, settings, root, engine, identity, progress=progress, announce=announce, known=known
+        "autorep",
+        base,
+        settings,
+        root,
+        engine,
+        identity,
+        progress=progress,
+        announce=announce,
+        known=known,
+        job_count=2 * len(budgets),
     ) as (trainings, teacher, found):
         recipes = {budget: replaced_recipe(base, budget) for budget in budgets}
         folders = {budget: root / "replaced" / str(budget) for budget in budgets}

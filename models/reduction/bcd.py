@@ -115,7 +115,16 @@ def bcd(
         )
     identity["start"] = start
     with opened_from(
-        "bcd", base, settings, root, engine, identity, progress=progress, announce=announce, known=known
+        "bcd",
+        base,
+        settings,
+        root,
+        engine,
+        identity,
+        progress=progress,
+        announce=announce,
+        known=known,
+        job_count=2 + len(budgets),
     ) as (
         trainings,
         teacher,

@@ -108,8 +108,19 @@ def deepreduce(
         "training": settings.training.as_dict(),
         "order": None if settings.order is None else list(settings.order),
     }
+    job_count = None
+    if settings.budget is None:  # which networks are within a budget depends on the order
+        single = 0 if settings.order is not None else 2 * base.stage_count
+        job_count = (settings.teacher is None) + single + len(plans[0])
     with opened_search(
-        "deepreduce", identity, settings, root, engine, progress=progress, announce=announce
+        "deepreduce",
+        identity,
+        settings,
+        root,
+        engine,
+        progress=progress,
+        announce=announce,
+        job_count=job_count,
     ) as trainings:
         return _Search(base, settings, trainings, say).run()
 

@@ -107,7 +107,7 @@ class _Worker:
                 if "answer" in message:
                     return str(message["answer"])
                 what, done, total = message["progress"]
-                progress(f"{job.name}: {what}", done, total)
+                progress(f"{job.title}: {what}", done, total)
         except BrokenPipeError:
             pass
         self.status = process.wait()

@@ -36,15 +36,25 @@ class Job:
         name: the name in messages.
         folder: the absolute path of the job's folder.
         arguments: the arguments of the kind, as JSON values.
+        number: the place among all jobs of the search, such as "3 of 12"; empty if their number is not known.
 
-    >>> Job("train", "teacher", "/tmp/search/teacher", {"threads": 1}).to_json()
-    '{"arguments": {"threads": 1}, "folder": "/tmp/search/teacher", "kind": "train", "name": "teacher"}'
+    >>> job = Job("train", "teacher", "/tmp/teacher", {"threads": 1}, "1 of 12")
+    >>> job.title
+    'teacher (1 of 12)'
+    >>> job.to_json()
+    '{"arguments": {"threads": 1}, "folder": "/tmp/teacher", "kind": "train", "name": "teacher", ...}'
     """
 
     kind: str
     name: str
     folder: str
     arguments: Mapping[str, Any]
+    number: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name with the number, for progress reports."""
+        return f"{self.name} ({self.number})" if self.number else self.name
 
     def to_json(self) -> str:
         """Returns the job as JSON text."""

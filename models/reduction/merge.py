@@ -161,7 +161,14 @@ def merge_networks(
         "finetuning": settings.finetuning.as_dict(),
     }
     with opened_search(
-        "merge", identity, settings, root, engine, progress=progress, announce=announce
+        "merge",
+        identity,
+        settings,
+        root,
+        engine,
+        progress=progress,
+        announce=announce,
+        job_count=2 * len(recipes),
     ) as trainings:
         _merged(settings, trainings, folders, recipes, extents, say)
         outcomes = trainings.run(

@@ -91,7 +91,15 @@ def plan(
         "channel_groups": settings.channel_groups,  # and this one
     }
     with opened_from(
-        "plan", base, settings, root, engine, identity, progress=progress, announce=announce
+        "plan",
+        base,
+        settings,
+        root,
+        engine,
+        identity,
+        progress=progress,
+        announce=announce,
+        job_count=_job_count(base, settings),
     ) as (
         trainings,
         teacher,
@@ -126,6 +134,17 @@ def plan(
                 for budget, (name, recipe) in zip(settings.budgets, recipes.items(), strict=True)
             ),
         ]
+
+
+def _job_count(base: Recipe, settings: PlanSettings) -> int | None:
+    """Returns the number of jobs after the teacher's, or None where it depends on predicted times."""
+    networks, population = len(settings.budgets), settings.population
+    if population.members:
+        return networks * (population.members * population.generations + 1)
+    if settings.objective is not None:  # a choice that saves no time is not trained
+        return None
+    options = len(list(base.relu_shapes())) * len(settings.choices)
+    return 1 + options * (1 if settings.channel_groups is None else 2) + networks
 
 
 def _scores(name: str, recipe: Recipe, outcome: JobOutcome, costs: PlanCosts) -> dict[str, Any]:

@@ -116,7 +116,16 @@ def prune(
     )
     recipes = {budget: pruned_recipe(base, budget, criterion) for budget in budgets}
     with opened_from(
-        "prune", base, settings, root, engine, identity, progress=progress, announce=announce, known=known
+        "prune",
+        base,
+        settings,
+        root,
+        engine,
+        identity,
+        progress=progress,
+        announce=announce,
+        known=known,
+        job_count=(2 if criterion == SAMPLED else 1) * len(budgets),
     ) as (
         trainings,
         teacher,

@@ -111,7 +111,15 @@ def safenet(
         raise UsageError(f"no ReLU of {base.name} is predicted to cost anything ({settings.objective})")
     identity = {"relaxation": settings.relaxation.as_dict()}
     with opened_from(
-        "safenet", base, settings, root, engine, identity, progress=progress, announce=announce
+        "safenet",
+        base,
+        settings,
+        root,
+        engine,
+        identity,
+        progress=progress,
+        announce=announce,
+        job_count=2 * len(settings.budgets),
     ) as (
         trainings,
         teacher,

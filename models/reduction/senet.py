@@ -88,7 +88,16 @@ def senet(
     budgets = masked_budgets(base, settings, "pixel", say, known=known)
     require_budgets(base, "pixel", budgets)
     with opened_from(
-        "senet", base, settings, root, engine, identity, progress=progress, announce=announce, known=known
+        "senet",
+        base,
+        settings,
+        root,
+        engine,
+        identity,
+        progress=progress,
+        announce=announce,
+        known=known,
+        job_count=2 * len(budgets),
     ) as (
         trainings,
         teacher,

@@ -95,7 +95,16 @@ def snl(
     budgets = masked_budgets(base, settings, settings.linearization.masks, say, known=known)
     require_budgets(base, settings.linearization.masks, budgets)
     with opened_from(
-        "snl", base, settings, root, engine, identity, progress=progress, announce=announce, known=known
+        "snl",
+        base,
+        settings,
+        root,
+        engine,
+        identity,
+        progress=progress,
+        announce=announce,
+        known=known,
+        job_count=1 + len(budgets),
     ) as (
         trainings,
         teacher,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,10 @@ class BudgetSettings(SearchSettings):
 class Trainings:
     """The trainings of one search in the folder `root`. Those of one `run` do not depend on each other.
 
+    Attributes:
+        job_count: the number of all jobs of the search, which progress reports say; None if it is not known
+            beforehand. After a job that diverged there may be fewer.
+
     >>> import tempfile
     >>> settings = SearchSettings(data_dir=Path("data"), device="cpu", threads=1)
     >>> with tempfile.TemporaryDirectory() as name:
@@ -87,6 +93,8 @@ class Trainings:
     settings: SearchSettings
     progress: Progress
     announce: Announce
+    job_count: int | None = None
+    _numbers: Iterator[int] = field(default_factory=partial(count, 1), repr=False, compare=False)
 
     def training(
         self,
@@ -142,6 +150,8 @@ class Trainings:
 
     def run(self, jobs: Sequence[Job], announce: Announce | None = None) -> dict[str, JobOutcome]:
         """Runs independent trainings and returns their outcomes by job name; raises as `run_jobs` does."""
+        if self.job_count is not None:
+            jobs = [replace(job, number=f"{next(self._numbers)} of {self.job_count}") for job in jobs]
         return run_jobs(self.engine, jobs, self.progress, announce or self.announce)
 
     def teacher(self, base: Recipe, settings: TrainingSettings) -> tuple[Path, list[Candidate]]:
@@ -170,6 +180,7 @@ def opened_search(
     *,
     progress: Progress,
     announce: Announce,
+    job_count: int | None = None,
 ) -> Iterator[Trainings]:
     """Reserves the folder `root` for one search and yields the search's trainings.
 
@@ -177,6 +188,7 @@ def opened_search(
         method: the name of the search method.
         identity: further JSON values that tell this search from others. A search with other values is
             refused in the same folder; so are other threads and another kind of device.
+        job_count: the number of all jobs of the search, if it is known beforehand.
 
     Raises:
         TrainingError: The folder holds another search, or is in use by another process.
@@ -193,7 +205,7 @@ def opened_search(
     with claimed(root, _identity(method, settings, identity)):
         if settings.objective is not None:
             keep_costs(settings.objective, root)
-        yield Trainings(root, engine, settings, progress, announce)
+        yield Trainings(root, engine, settings, progress, announce, job_count)
 
 
 @contextmanager
@@ -208,6 +220,7 @@ def opened_from(
     progress: Progress,
     announce: Announce,
     known: FoundBudgets | None = None,
+    job_count: int | None = None,
 ) -> Iterator[tuple[Trainings, Path, list[Candidate]]]:
     """Reserves the folder `root` for a search that starts from `base`, and trains the teacher there.
 
@@ -220,6 +233,7 @@ def opened_from(
         identity: JSON values that tell this search from others, besides the network and its trainings.
         announce: called with each training's outcome.
         known: the numbers of ReLUs that budgets of time allow, for the folder to keep.
+        job_count: the number of all jobs of the search but the teacher's, if it is known beforehand.
 
     Raises:
         ModelError: The teacher is another network than `base`, or its weights cannot be used.
@@ -246,8 +260,10 @@ def opened_from(
     if settings.teacher is not None:
         require_full_teacher(settings.teacher, base)
     identity = _identity_from(base, settings, identity)
+    if job_count is not None and settings.teacher is None:
+        job_count += 1
     with opened_search(
-        method, identity, settings, root, engine, progress=progress, announce=announce
+        method, identity, settings, root, engine, progress=progress, announce=announce, job_count=job_count
     ) as trainings:
         keep_budgets(known or {}, root)
         yield trainings, *trainings.teacher(base, settings.training)

@@ -300,6 +300,7 @@ def test_merged_networks_run_in_private_beside_the_unmerged(searched, tmp_path, 
         assert run("merge", culled, "-o", tmp_path, "--extent", "full", *fixed) == 0
     out, err = capsys.readouterr()
     assert "5 convolutions became 2" in err
+    assert "\n1-cull (2 of 2): epoch 1 of 2" in err  # the finetuning follows the merging
     assert "5 to 2" in out and "wrote merging.csv" in out
     with open(tmp_path / "merging.csv", newline="") as file:
         (row,) = csv.DictReader(file)

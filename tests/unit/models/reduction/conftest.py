@@ -20,10 +20,10 @@ from tests.small_recipe import RECIPE
 
 
 class InlineEngine:
-    """Runs each job here and now, and remembers which."""
+    """Runs each job here and now, and remembers which, with its title in progress reports."""
 
     def __init__(self):
-        self.names = []
+        self.names, self.titles = [], []
 
     def __enter__(self):
         return self
@@ -34,7 +34,13 @@ class InlineEngine:
     def run(self, jobs, progress):
         for job in jobs:
             self.names.append(job.name)
+            self.titles.append(job.title)
             yield job, perform(job.to_json(), progress)
+
+
+def numbered(names):
+    """The titles of all jobs of a search that knows their number beforehand."""
+    return [f"{name} ({number} of {len(names)})" for number, name in enumerate(names, 1)]
 
 
 @pytest.fixture(autouse=True)

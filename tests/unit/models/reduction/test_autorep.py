@@ -31,7 +31,7 @@ from pi_bench.models.reduction.time_budgets import TimeBudget
 from pi_bench.models.training import TrainingSettings
 from pi_bench.network.files.model_file import load_model
 
-from .conftest import InlineEngine, weights_of
+from .conftest import InlineEngine, numbered, weights_of
 from .test_budgets import Killed, KilledAt, run
 
 pytestmark = pytest.mark.usefixtures("few_digits")
@@ -55,7 +55,7 @@ def autorep_settings(settings):
 @pytest.fixture(scope="module")
 def replaced(base, autorep_settings, tmp_path_factory):
     folder, engine = tmp_path_factory.mktemp("replaced"), InlineEngine()
-    return folder, run(autorep, base, autorep_settings, folder, engine), engine.names
+    return folder, run(autorep, base, autorep_settings, folder, engine), engine.titles
 
 
 def test_an_indicator_changes_only_beyond_the_threshold() -> None:
@@ -141,8 +141,8 @@ def test_fixed_masks_compute_what_the_indicators_did(base) -> None:
 
 
 def test_budgets_are_met_exactly(replaced, base) -> None:
-    folder, candidates, names = replaced
-    assert names == ["teacher", "replaced-200", "replaced-60", "200", "60"]
+    folder, candidates, titles = replaced
+    assert titles == numbered(["teacher", "replaced-200", "replaced-60", "200", "60"])
     assert [(one.method, one.step, one.relu_count) for one in candidates[1:]] == [
         ("autorep", "pixel-200", 200),
         ("autorep", "pixel-60", 60),

@@ -19,7 +19,7 @@ from pi_bench.models.linearization.settings import LinearizationSettings
 from pi_bench.models.reduction.bcd import BcdSettings, bcd
 from pi_bench.models.training import TrainingSettings
 
-from .conftest import InlineEngine, weights_of
+from .conftest import InlineEngine, numbered, weights_of
 from .test_budgets import Killed, KilledAt, run
 
 pytestmark = pytest.mark.usefixtures("few_digits")
@@ -48,7 +48,7 @@ def bcd_settings(settings):
 @pytest.fixture(scope="module")
 def descended(base, bcd_settings, tmp_path_factory):
     folder, engine = tmp_path_factory.mktemp("descended"), InlineEngine()
-    return folder, run(bcd, base, bcd_settings, folder, engine), engine.names
+    return folder, run(bcd, base, bcd_settings, folder, engine), engine.titles
 
 
 def masks_of(folder):
@@ -56,8 +56,8 @@ def masks_of(folder):
 
 
 def test_each_budget_is_met_exactly_within_the_masks_before(descended, bcd_settings):
-    folder, candidates, names = descended
-    assert names == ["teacher", "linearized", "descent", "150", "120"]
+    folder, candidates, titles = descended
+    assert titles == numbered(["teacher", "linearized", "descent", "150", "120"])
     assert [(one.method, one.step, one.relu_count) for one in candidates[1:]] == [
         ("bcd", "pixel-150", 150),
         ("bcd", "pixel-120", 120),

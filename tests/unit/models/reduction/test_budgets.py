@@ -18,7 +18,7 @@ from pi_bench.models.reduction.prune import PruningSettings, prune
 from pi_bench.models.reduction.snl import SnlSettings, snl
 from pi_bench.models.training import TrainingSettings
 
-from .conftest import InlineEngine, weights_of
+from .conftest import InlineEngine, numbered, weights_of
 
 pytestmark = pytest.mark.usefixtures("few_digits")
 
@@ -53,12 +53,12 @@ def run(method, base, settings, folder, engine=None):
 @pytest.fixture(scope="module")
 def linearized(base, snl_settings, tmp_path_factory):
     folder, engine = tmp_path_factory.mktemp("linearized"), InlineEngine()
-    return folder, run(snl, base, snl_settings, folder, engine), engine.names
+    return folder, run(snl, base, snl_settings, folder, engine), engine.titles
 
 
 def test_one_linearization_serves_all_budgets(linearized, base):
-    folder, candidates, names = linearized
-    assert names == ["teacher", "linearized", "200", "60"]
+    folder, candidates, titles = linearized
+    assert titles == numbered(["teacher", "linearized", "200", "60"])
     assert [(one.method, one.step, one.relu_count) for one in candidates] == [
         ("baseline", "", base.relu_count),
         ("snl", "pixel-200", 200),

@@ -14,7 +14,7 @@ from pi_bench.models.deepreduce_plan import search_plan
 from pi_bench.models.reduction.candidate import with_frontiers
 from pi_bench.models.reduction.job import perform
 
-from .conftest import InlineEngine, weights_of
+from .conftest import InlineEngine, numbered, weights_of
 
 
 def criticalities(folder):
@@ -31,12 +31,12 @@ def searched(tmp_path_factory, base, settings):
 
     folder, engine = tmp_path_factory.mktemp("searched"), InlineEngine()
     quiet = {"progress": lambda *_: None, "announce": lambda *_: None, "say": lambda words: None}
-    return folder, deepreduce(base, settings, folder, engine, **quiet), engine.names
+    return folder, deepreduce(base, settings, folder, engine, **quiet), engine.titles
 
 
 def test_a_round_needs_the_one_before(searched):
-    _, _, names = searched
-    assert names == ["teacher", "s1", "s2", "s1-kd", "s2-kd", *STEPS]
+    _, _, titles = searched
+    assert titles == numbered(["teacher", "s1", "s2", "s1-kd", "s2-kd", *STEPS])
 
 
 def test_the_candidates_are_the_plan_and_the_baseline(searched, base):

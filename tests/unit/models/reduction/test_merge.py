@@ -25,7 +25,7 @@ from pi_bench.models.reduction.merging_table import merging_rows, write_merging_
 from pi_bench.models.reduction.training_job import training_job
 from pi_bench.models.training import TrainingSettings
 
-from .conftest import InlineEngine, weights_of
+from .conftest import InlineEngine, numbered, weights_of
 
 QUIET = {"progress": lambda *_: None, "announce": lambda *_: None, "say": lambda words: None}
 
@@ -58,12 +58,12 @@ def merging(trained):
 @pytest.fixture(scope="module")
 def merged(tmp_path_factory, merging):
     root, engine = tmp_path_factory.mktemp("merged"), InlineEngine()
-    return root, merge_networks(merging, root, engine, **QUIET), engine.names
+    return root, merge_networks(merging, root, engine, **QUIET), engine.titles
 
 
 def test_a_network_is_merged_then_finetuned(merged, trained):
-    root, (found,), names = merged
-    assert names == ["culled", "culled"]  # merging, finetuning
+    root, (found,), titles = merged
+    assert titles == numbered(["culled", "culled"])  # merging, finetuning
     recipe = parse_recipe((root / found.folder / "recipe.toml").read_text(), "x")
     before = parse_recipe((trained / "culled" / "recipe.toml").read_text(), "x")
     assert (recipe.merged, recipe.relu_count) == ("full", before.relu_count)

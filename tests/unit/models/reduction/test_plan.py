@@ -35,7 +35,7 @@ from pi_bench.models.safenet.mixed_network import mixed_recipe
 from pi_bench.models.training import TrainingSettings
 from pi_bench.models.training.polynomial_training import set_relu_part
 
-from .conftest import InlineEngine, weights_of
+from .conftest import InlineEngine, numbered, weights_of
 from .test_budgets import Killed, KilledAt, run
 from .test_objective import objective
 
@@ -64,7 +64,7 @@ def planned(base, plan_settings, tmp_path_factory):
     folder, engine = tmp_path_factory.mktemp("planned"), InlineEngine()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("pi_bench.models.training.train_recipe._export", lambda *_: None)
-        return folder, run(plan, base, plan_settings, folder, engine), engine.names
+        return folder, run(plan, base, plan_settings, folder, engine), engine.titles
 
 
 def rows(path):
@@ -77,10 +77,10 @@ def accuracy(folder):
 
 
 def test_each_choice_for_each_layer_has_its_gain_and_risk(planned, base):
-    folder, _, names = planned
+    folder, _, titles = planned
     sizes = {path: shape[0] * shape[1] * shape[2] for path, shape in base.relu_shapes()}
     options = [f"{path}-{choice}" for path in sizes for choice in ("quadratic", "linear")]
-    assert names == ["teacher", "relu", *options, "300", "0"]
+    assert titles == numbered(["teacher", "relu", *options, "300", "0"])
     found = rows(folder / "plan.csv")
     assert [f"{row['layer']}-{row['choice']}" for row in found] == options
     best = accuracy(folder / "sensitivity" / "relu")
@@ -208,7 +208,7 @@ def by_channel(planned, base, channel_settings, tmp_path_factory):
     folder, engine = with_short_trainings(planned, tmp_path_factory.mktemp("by-channel")), InlineEngine()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("pi_bench.models.training.train_recipe._export", lambda *_: None)
-        return folder, run(plan, base, channel_settings, folder, engine), engine.names
+        return folder, run(plan, base, channel_settings, folder, engine), engine.titles
 
 
 def recipe_of(folder):
@@ -216,9 +216,11 @@ def recipe_of(folder):
 
 
 def test_channels_divide_the_gain_and_risk_of_their_layer(planned, by_channel, base):
-    folder, candidates, names = by_channel
+    folder, candidates, titles = by_channel
     options = [f"{path}-{choice}" for path, _ in base.relu_shapes() for choice in ("quadratic", "linear")]
-    assert names == [*(f"effects-{one}" for one in options), "300", "176"]  # no layer is trained again
+    stored = ["teacher", "relu", *options]  # no layer is trained again
+    jobs = numbered([*stored, *(f"effects-{one}" for one in options), "300", "176"])
+    assert titles == jobs[len(stored) :]
     assert [(one.method, one.step) for one in candidates[1:]] == [
         ("plan", "channels-300"),
         ("plan", "channels-176"),

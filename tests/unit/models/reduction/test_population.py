@@ -22,7 +22,7 @@ from pi_bench.models.reduction.population import Member, Population
 from pi_bench.models.reduction.training_job import teacher_of
 from pi_bench.models.training import TrainingSettings
 
-from .conftest import InlineEngine, weights_of
+from .conftest import InlineEngine, numbered, weights_of
 from .test_budgets import Killed, KilledAt, run
 from .test_safenet import recipe_of
 
@@ -51,7 +51,7 @@ def evolved(base, population_settings, tmp_path_factory):
     folder, engine = tmp_path_factory.mktemp("population"), InlineEngine()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("pi_bench.models.training.train_recipe._export", lambda *_: None)
-        return folder, run(plan, base, population_settings, folder, engine), engine.names
+        return folder, run(plan, base, population_settings, folder, engine), engine.titles
 
 
 def generations(folder):
@@ -100,14 +100,11 @@ def test_the_worst_and_the_diverged_continue_from_the_best(base, fraction):
 
 
 def test_copies_go_on_from_the_state_of_the_best(evolved, base):
-    folder, candidates, names = evolved
+    folder, candidates, titles = evolved
     found = generations(folder)
     assert len(found) == 3 * 4
-    assert names == [
-        "teacher",
-        *(f"300-generation-{number}-member-{member}" for number in range(3) for member in range(4)),
-        "300",
-    ]
+    members = [f"300-generation-{number}-member-{member}" for number in range(3) for member in range(4)]
+    assert titles == numbered(["teacher", *members, "300"])
     copies = [row for row in found if row["from"] not in ("", row["member"])]
     assert len(copies) == 2  # one of four members in each of two exchanges
     for row in copies:

@@ -31,7 +31,7 @@ from pi_bench.models.training import TrainingSettings
 from pi_bench.models.training.batches import Batches
 from pi_bench.models.training.train_recipe import Teacher
 
-from .conftest import InlineEngine, weights_of
+from .conftest import InlineEngine, numbered, weights_of
 from .test_budgets import Killed, KilledAt, run
 
 BUDGETS = (300, 260)
@@ -58,7 +58,7 @@ def pruning_settings(settings):
 @pytest.fixture(scope="module")
 def pruned(base, pruning_settings, tmp_path_factory):
     folder, engine = tmp_path_factory.mktemp("pruned"), InlineEngine()
-    return folder, run(prune, base, pruning_settings, folder, engine), engine.names
+    return folder, run(prune, base, pruning_settings, folder, engine), engine.titles
 
 
 @pytest.fixture(scope="module")
@@ -141,8 +141,8 @@ def test_the_criterion_that_keeps_the_useful_filters_is_found(base, tmp_path, ri
 
 
 def test_each_layer_is_pruned_by_its_criterion(pruned, base):
-    folder, candidates, names = pruned
-    assert names == ["teacher", "criteria-300", "criteria-260", "300", "260"]
+    folder, candidates, titles = pruned
+    assert titles == numbered(["teacher", "criteria-300", "criteria-260", "300", "260"])
     assert [(one.method, one.step, one.relu_count) for one in candidates[1:]] == [
         ("lfpc", "filters-300", 288),
         ("lfpc", "filters-260", 256),

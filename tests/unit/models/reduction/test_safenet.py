@@ -33,7 +33,7 @@ from pi_bench.models.safenet.rounding import kinds_at, rounded_kinds
 from pi_bench.models.safenet.settings import RelaxationSettings
 from pi_bench.models.training import TrainingSettings
 
-from .conftest import InlineEngine, weights_of
+from .conftest import InlineEngine, numbered, weights_of
 from .test_budgets import Killed, KilledAt, run
 from .test_objective import objective
 
@@ -58,7 +58,7 @@ def searched(base, safenet_settings, tmp_path_factory):
     folder, engine = tmp_path_factory.mktemp("mixtures"), InlineEngine()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("pi_bench.models.training.train_recipe._export", lambda *_: None)
-        return folder, run(safenet, base, safenet_settings, folder, engine), engine.names
+        return folder, run(safenet, base, safenet_settings, folder, engine), engine.titles
 
 
 def recipe_of(folder):
@@ -71,8 +71,8 @@ def rows(path):
 
 
 def test_budgets_are_met_from_the_relaxed_weights(searched, base):
-    folder, candidates, names = searched
-    assert names == ["teacher", "relaxed-300", "relaxed-0", "300", "0"]
+    folder, candidates, titles = searched
+    assert titles == numbered(["teacher", "relaxed-300", "relaxed-0", "300", "0"])
     assert [(one.method, one.step) for one in candidates] == [
         ("baseline", ""),
         ("safenet", "channels-300"),

@@ -29,7 +29,7 @@ from pi_bench.models.training import TrainingSettings
 from pi_bench.models.training.batches import Batches
 from pi_bench.models.training.map_matching import map_penalty
 
-from .conftest import InlineEngine, weights_of
+from .conftest import InlineEngine, numbered, weights_of
 from .test_budgets import Killed, KilledAt, run
 
 pytestmark = pytest.mark.usefixtures("few_digits")
@@ -53,7 +53,7 @@ def senet_settings(settings):
 @pytest.fixture(scope="module")
 def selected(base, senet_settings, tmp_path_factory):
     folder, engine = tmp_path_factory.mktemp("selected"), InlineEngine()
-    return folder, run(senet, base, senet_settings, folder, engine), engine.names
+    return folder, run(senet, base, senet_settings, folder, engine), engine.titles
 
 
 LAYERS = st.lists(
@@ -84,8 +84,8 @@ def test_a_layer_of_which_pruning_leaves_little_is_sensitive(base):
 
 
 def test_budgets_are_met_in_each_layer(selected, base, senet_settings):
-    folder, candidates, names = selected
-    assert names == ["teacher", "masks-200", "masks-60", "200", "60"]
+    folder, candidates, titles = selected
+    assert titles == numbered(["teacher", "masks-200", "masks-60", "200", "60"])
     assert [(one.method, one.step, one.relu_count) for one in candidates[1:]] == [
         ("senet", "pixel-200", 200),
         ("senet", "pixel-60", 60),
