@@ -103,20 +103,29 @@ def kept_costs(root: Path) -> Costs | None:
     return read_costs(path) if path.exists() else None
 
 
-def keep_budgets(known: FoundBudgets, root: Path) -> None:
-    """Writes the numbers of ReLUs that budgets of time allow to the folder, for `kept_budgets`.
+def keep_budgets(found: FoundBudgets, root: Path, objective: TimeObjective | None) -> None:
+    """Adds the numbers of ReLUs that budgets of time allow to those of the folder, for `kept_budgets`.
+
+    Nothing is written if `objective` predicts by other costs than those of the folder.
 
     Raises:
         OutputError: The file cannot be written.
 
     >>> import tempfile
+    >>> from pi_bench.costs import LINK_UNITS
+    >>> from pi_bench.prediction.simulated_run import Setting
+    >>> from pi_bench.registry import default_protocol
+    >>> info, setting = default_protocol(), Setting(Costs(dict.fromkeys(LINK_UNITS, 1e-6), 1, {}))
+    >>> objective = TimeObjective("online", info, info.configure(), setting)
     >>> with tempfile.TemporaryDirectory() as name:
-    ...     keep_budgets({"15ms": (60, 0.0149)}, Path(name))
+    ...     keep_costs(objective, Path(name))
+    ...     keep_budgets({"15ms": (60, 0.0149)}, Path(name), objective)
     ...     Path(name, "budgets.json").read_text()
     '{"15ms": [60, 0.0149]}\\n'
     """
-    if known:
-        write_whole(root / _BUDGETS_FILE, (json.dumps(known) + "\n").encode())
+    if found and objective is not None and kept_costs(root) == objective.setting.costs:
+        content = json.dumps(kept_budgets(root, objective) | found) + "\n"
+        write_whole(root / _BUDGETS_FILE, content.encode())
 
 
 def kept_budgets(root: Path, objective: TimeObjective | None) -> FoundBudgets:

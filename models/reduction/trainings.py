@@ -265,7 +265,7 @@ def opened_from(
     with opened_search(
         method, identity, settings, root, engine, progress=progress, announce=announce, job_count=job_count
     ) as trainings:
-        keep_budgets(known or {}, root)
+        keep_budgets(known or {}, root, settings.objective)
         yield trainings, *trainings.teacher(base, settings.training)
 
 

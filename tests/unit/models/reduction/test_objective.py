@@ -222,12 +222,17 @@ def test_a_time_that_is_known_is_not_looked_for_again(base):
 
 def test_budgets_stay_in_the_folder_with_the_costs_that_found_them(made_up_costs, tmp_path):
     lan, known = objective(made_up_costs, "lan"), {"15ms": (60, 0.0149)}
-    keep_budgets(known, tmp_path)
+    keep_budgets(known, tmp_path, lan)
     assert kept_budgets(tmp_path, lan) == {}  # there are no costs
     keep_costs(lan, tmp_path)
+    keep_budgets(known, tmp_path, lan)
     assert kept_budgets(tmp_path, lan) == known
-    slower = Costs({name: 2 * cost for name, cost in made_up_costs.unit_s.items()}, 1, {})
-    assert kept_budgets(tmp_path, objective(slower, "lan")) == {}
+    slower = objective(Costs({name: 2 * cost for name, cost in made_up_costs.unit_s.items()}, 1, {}), "lan")
+    assert kept_budgets(tmp_path, slower) == {}
+    keep_budgets({"15ms": (30, 0.0149)}, tmp_path, slower)
+    assert kept_budgets(tmp_path, lan) == known
+    keep_budgets({"9ms": (40, 0.0089)}, tmp_path, lan)
+    assert kept_budgets(tmp_path, lan) == known | {"9ms": (40, 0.0089)}
     (tmp_path / "budgets.json").write_text("[")
     assert kept_budgets(tmp_path, lan) == {}
 
