@@ -4,6 +4,7 @@
     candidates/B/N               candidate N for budget B, trained for a few epochs
     candidates/B/candidates.csv  architecture, ReLUs, predicted time and validation accuracy of each
     networks/B/N                 the best candidates, trained in full from random weights
+    budgets.json                 ReLUs and predicted time of the best candidate for each budget of time
 
 Each candidate is as wide as the budget allows, so that none over the budget is ever trained. All candidates
 have the same seed, and all full trainings have another one, so that a candidate that its seed has favored
@@ -34,7 +35,9 @@ from .candidate_search import CandidateSearch
 from .engine import Announce, Engine
 from .nas_settings import DARTS, NasSearchSettings
 from .relaxed_cells import relaxed_cells
+from .search_folder import keep_budgets
 from .teacher import require_teacher_for
+from .time_budgets import Budget, found_budgets
 from .trainings import opened_search
 
 
@@ -105,6 +108,11 @@ def nas(
             for budget in settings.budgets
         ]
         best = {(budget, number): recipe for budget, number, recipe in _best_per_budget(searches, say)}
+        given = {str(budget): budget for budget in settings.budgets}
+        firsts: dict[Budget, Recipe] = {}
+        for (text, _), recipe in best.items():
+            firsts.setdefault(given[text], recipe)
+        keep_budgets(found_budgets(firsts, sizes.seconds), root, settings.objective)
         outcomes = trainings.run(
             [
                 trainings.training(
@@ -117,7 +125,6 @@ def nas(
                 for (budget, number), recipe in best.items()
             ]
         )
-        given = {str(budget): budget for budget in settings.budgets}
         return [
             candidate_of(
                 "nas",

@@ -7,6 +7,7 @@
     planned/B             with groups of channels (`channel_plans`): the plan's network before its finetuning
     networks/B            the plan for each budget, from the teacher's weights, with distillation
     scores.csv            DELPHI's score of each network, and ours
+    budgets.json          ReLUs and predicted time of the plan for each budget of time
 
 With a population, there are no sensitivities: members of the population have plans of their own
 (`population`), and the best one is finetuned.
@@ -34,6 +35,8 @@ from .chosen_plans import chosen_plans
 from .engine import Announce, Engine
 from .job import JobOutcome
 from .plan_costs import PlanCosts
+from .search_folder import keep_budgets
+from .time_budgets import found_budgets
 from .trainings import opened_from
 
 SCORES_FILE = "scores.csv"
@@ -111,6 +114,8 @@ def plan(
             recipe = one.recipe
             cost = "" if settings.objective is None else f", predicted to take {costs.described_of(recipe)}"
             say(f"  --budget {budget}: {one.words}, {recipe.relu_count:,} ReLUs{cost}")
+        chosen = {budget: one.recipe for budget, one in planned.items()}
+        keep_budgets(found_budgets(chosen, costs.seconds_of), root, settings.objective)
         outcomes = trainings.run(
             [
                 trainings.training(

@@ -7,6 +7,7 @@ Lou et al., ICLR 2021. docs/reduction.md names the parts that are ours.
     rounded/B         the network with one kind per channel, from which the finetuning starts
     networks/B        finetuned with distillation from the teacher
     mixtures.csv      the channels of each kind, by network and layer
+    budgets.json      ReLUs and predicted time of the rounded network for each budget of time
 
 Budgets do not depend on each other.
 """
@@ -39,7 +40,8 @@ from .candidate import Candidate, candidate_of
 from .channel_costs import ChannelCosts
 from .engine import Announce, Engine
 from .plan_costs import PlanCosts
-from .time_budgets import Budget
+from .search_folder import keep_budgets
+from .time_budgets import Budget, found_budgets
 from .trainings import BudgetSettings, opened_from
 
 MIXTURES_FILE = "mixtures.csv"
@@ -160,6 +162,7 @@ def safenet(
             ]
         if rows:
             write_rows(root / MIXTURES_FILE, rows)
+        keep_budgets(found_budgets(recipes, plan.seconds_of), root, settings.objective)
         trained = trainings.run(
             [
                 trainings.training(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -43,6 +43,25 @@ Budget = int | TimeBudget
 
 FoundBudgets = dict[str, tuple[int, float]]
 """The numbers of ReLUs that times allow, and the seconds that they are predicted to take, by text."""
+
+
+def found_budgets(recipes: Mapping[Budget, Recipe], seconds_of: Callable[[Recipe], float]) -> FoundBudgets:
+    """Returns the ReLUs and the predicted seconds of the networks that a search has chosen for times.
+
+    Args:
+        recipes: the networks by budget. A network for a number of ReLUs is left out.
+        seconds_of: predicts a network.
+
+    >>> from pi_bench.models import load_recipe
+    >>> recipe = load_recipe("resnet18-cifar100-12288")
+    >>> found_budgets({TimeBudget(0.3, "300ms"): recipe, 15000: recipe}, lambda recipe: 0.25)
+    {'300ms': (12288, 0.25)}
+    """
+    return {
+        str(budget): (recipe.relu_count, seconds_of(recipe))
+        for budget, recipe in recipes.items()
+        if isinstance(budget, TimeBudget)
+    }
 
 
 def relu_budgets(

@@ -29,6 +29,7 @@ from pi_bench.models.recipe_writing import format_recipe
 from pi_bench.models.reduction.architecture_sizes import ArchitectureSizes
 from pi_bench.models.reduction.cell_costs import cell_costs
 from pi_bench.models.reduction.nas import NasSearchSettings, nas
+from pi_bench.models.reduction.search_folder import kept_budgets
 from pi_bench.models.reduction.time_budgets import TimeBudget
 from pi_bench.models.training.batches import Batches
 
@@ -437,6 +438,8 @@ def test_cells_beyond_a_budget_of_time_are_refused_or_left_out(
     (one,) = run(nas, base, settings, tmp_path / "one")
     recipe = parse_recipe((tmp_path / "one" / one.folder / "recipe.toml").read_text(), "x")
     assert recipe.normal_cell == tuple(cheap["normal"])
+    time_s = lan.of_recipe(recipe).online_s
+    assert kept_budgets(tmp_path / "one", lan) == {"cheap": (recipe.relu_count, time_s)}
     relaxed_to(monkeypatch, dear, dear)
     refusal = "--budget cheap: no cells that were found meet it at 2 channels"
     with pytest.raises(UsageError, match=refusal):

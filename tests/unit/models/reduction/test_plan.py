@@ -30,6 +30,7 @@ from pi_bench.models.reduction.channel_plans import chosen_kinds
 from pi_bench.models.reduction.chosen_plan import PlanSettings
 from pi_bench.models.reduction.plan import plan
 from pi_bench.models.reduction.plan_costs import PlanCosts
+from pi_bench.models.reduction.search_folder import kept_budgets
 from pi_bench.models.reduction.time_budgets import TimeBudget
 from pi_bench.models.safenet.mixed_network import mixed_recipe
 from pi_bench.models.training import TrainingSettings
@@ -166,6 +167,7 @@ def test_a_budget_of_time_is_met_in_prediction(planned, base, plan_settings, mad
     recipe = parse_recipe((tmp_path / found.folder / "recipe.toml").read_text(), "x")
     time_s = costs.seconds(choices_of(recipe))
     assert least <= time_s <= budget.seconds
+    assert kept_budgets(tmp_path, wan) == {str(budget): (found.relu_count, time_s)}
     (row,) = rows(tmp_path / "scores.csv")
     saved = (full - time_s) / full
     assert float(row["time_score"]) == pytest.approx(float(row["accuracy_pct"]) * (1 + saved), abs=1e-2)

@@ -23,6 +23,7 @@ from pi_bench.models.recipe_export import load_state
 from pi_bench.models.reduction.channel_costs import ChannelCosts
 from pi_bench.models.reduction.plan_costs import PlanCosts
 from pi_bench.models.reduction.safenet import SafenetSettings, safenet
+from pi_bench.models.reduction.search_folder import kept_budgets
 from pi_bench.models.reduction.time_budgets import TimeBudget
 from pi_bench.models.reduction.training_job import teacher_of
 from pi_bench.models.safenet.mixed_network import mixed_network, mixed_recipe
@@ -254,6 +255,7 @@ def test_a_budget_of_time_is_met_in_prediction(searched, base, safenet_settings,
     (found,) = run(safenet, base, settings, tmp_path)
     time_s = lan.of_recipe(recipe_of(tmp_path / found.folder)).online_s
     assert least < time_s <= budget.seconds
+    assert kept_budgets(tmp_path, lan) == {str(budget): (found.relu_count, time_s)}
     with pytest.raises(UsageError, match=r"--budget 1us: .* ms is the least that is predicted"):
         run(safenet, base, dataclasses.replace(settings, budgets=(TimeBudget.parse("1us"),)), tmp_path)
 
