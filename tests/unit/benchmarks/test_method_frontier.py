@@ -93,6 +93,7 @@ def test_every_network_is_measured_once_and_drawn(
         float(row["total_s"]) == pytest.approx(float(row["online_s"]) + float(row["offline_s"]))
         for row in rows
     )
+    assert all("few-runs" in row["cautions"].split() for row in rows)  # one run
     predicted = {
         row["link"]: float(row["predicted_online_s"]) for row in rows if row["network"] == "a: baseline"
     }
