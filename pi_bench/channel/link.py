@@ -111,6 +111,10 @@ class ArrivalClock:
         self._pace = pace
         self._free_at = -math.inf
 
+    def transfer_s(self, byte_count: int) -> float:
+        """Returns the seconds for which `byte_count` bytes occupy the direction."""
+        return self._pace.transfer_s(byte_count)
+
     def arrival(self, byte_count: int, now: float) -> float:
         """Returns the time at which the next `byte_count` bytes, given at `now`, have arrived."""
         self._free_at = max(self._free_at, now) + self._pace.transfer_s(byte_count)

@@ -152,7 +152,8 @@ class Simulation:
             begins, arrives = started + unit_s["hop"], state.time_s + unit_s["hop"]
         else:
             state.arrived_s = line.arrival(wire_bytes, started)
-            begins = arrives = max(state.arrived_s, state.time_s) + unit_s["hop"]
+            arrives = max(state.arrived_s, state.time_s) + unit_s["hop"]
+            begins = arrives - line.transfer_s(wire_bytes)
         depth = state.depth_received + 1
         other.inbox.append(_Message(begins, arrives, action.byte_count, depth))
         if action.between:
@@ -175,8 +176,8 @@ class Simulation:
         poll_s = self._poll_s if state.arrived_s <= state.time_s + self._poll_s else 0.0
         state.idle_s = min(max(0.0, waited_s), poll_s)
         woken_s = unit_s["wake"] if waited_s > poll_s else 0.0
-        # Bytes are copied while later ones arrive: at once on loopback, at the end of a slower link.
-        begins = message.begins if self._link is None else message.arrives - copying_s
+        # Bytes are copied while later ones arrive: at once on loopback, as late as possible on a slower link.
+        begins = message.begins if self._link is None else max(message.begins, message.arrives - copying_s)
         done = max(message.arrives, max(state.time_s, begins) + copying_s) + woken_s
         if not action.between:
             span = state.span(action)
