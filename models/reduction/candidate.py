@@ -24,6 +24,7 @@ class Candidate:
         latency_s: the median online latency; `latency_q1_s` and `latency_q3_s` are its quartiles.
         online_bytes: the online bytes of both directions.
         offline_s: the median offline time.
+        measured_for: protocol, mode, options and link of the measurement, in words.
         cautions: the codes of the cautions of the measurement, of which each makes these figures doubtful.
         predicted_s: the predicted time that the objective minimizes.
         predicted_for: objective, protocol and link of the prediction in words, with the options that are no
@@ -50,6 +51,7 @@ class Candidate:
     latency_q3_s: float | None = None
     online_bytes: int | None = None
     offline_s: float | None = None
+    measured_for: str = ""
     cautions: tuple[str, ...] = ()
     predicted_s: float | None = None
     predicted_for: str = ""
@@ -82,6 +84,7 @@ class Candidate:
             latency_q3_s=online["latency_s"]["q3"],
             online_bytes=sum(online["bytes"].values()),
             offline_s=latency["offline"]["time_s"],
+            measured_for=measured_for(latency),
             cautions=caution_codes(latency),
         )
 
@@ -90,6 +93,31 @@ class Candidate:
         if objective != "total" or self.latency_s is None or self.offline_s is None:
             return self.latency_s
         return self.latency_s + self.offline_s
+
+
+def measured_for(latency: Mapping[str, Any]) -> str:
+    """Names the settings of a result of `pi-bench latency --json`. Times of other settings do not compare.
+
+    >>> measured_for({"protocol": "fss", "mode": "exact", "options": {"ot": "ferret"}})
+    'fss, loopback, mode exact, ot ferret'
+    """
+    link = latency.get("link", {}).get("name", "loopback")
+    options = [f"{name.replace('_', ' ')} {value}" for name, value in latency.get("options", {}).items()]
+    fuse = latency.get("arguments", {}).get("fuse")
+    fused = [f"fuse {fuse}"] if fuse else []
+    return ", ".join((latency["protocol"], link, f"mode {latency['mode']}", *options, *fused))
+
+
+def measured_settings(candidates: Iterable[Candidate]) -> list[str]:
+    """Returns the settings of the candidates' measurements in words, each once.
+
+    Tables of earlier versions do not have them.
+
+    >>> measured_settings([Candidate("a", "snl", "", 9, latency_s=0.25, measured_for="fss, lan, mode exact")])
+    ['fss, lan, mode exact']
+    """
+    found = {one.measured_for for one in candidates if one.latency_s is not None}
+    return sorted(found - {""})
 
 
 def caution_codes(latency: Mapping[str, Any]) -> tuple[str, ...]:
@@ -153,7 +181,7 @@ def with_frontiers(candidates: Iterable[Candidate], objective: str = "relus") ->
     Args:
         objective: one of `objective.OBJECTIVES`. It ranks the candidates: by ReLUs, or by predicted time with
             those without a prediction at the end. With "total", the frontier of measured time is that of the
-            sum of both phases.
+            sum of both phases. Times that were measured with different settings have no frontier.
 
     >>> found = with_frontiers([
     ...     Candidate("a", "snl", "", 1000, test_accuracy_pct=80.0),
@@ -166,7 +194,10 @@ def with_frontiers(candidates: Iterable[Candidate], objective: str = "relus") ->
     ordered = sorted(candidates, key=rank)
     accuracies = [one.test_accuracy_pct for one in ordered]
     by_relus = on_frontier([one.relu_count for one in ordered], accuracies)
-    by_latency = on_frontier([one.measured_s(objective) for one in ordered], accuracies)
+    comparable = len(measured_settings(ordered)) < 2
+    by_latency = on_frontier(
+        [one.measured_s(objective) if comparable else None for one in ordered], accuracies
+    )
     by_prediction = on_frontier([one.predicted_s for one in ordered], accuracies)
     return [
         replace(one, relu_frontier=relus, latency_frontier=latency, predicted_frontier=prediction)

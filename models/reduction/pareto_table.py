@@ -35,6 +35,7 @@ _COLUMNS: Mapping[str, Callable[[str], Any]] = {
     "latency_q3_s": _optional(float),
     "online_bytes": _optional(int),
     "offline_s": _optional(float),
+    "measured_for": str,
     "cautions": lambda text: tuple(text.split()),
     "predicted_s": _optional(float),
     "predicted_for": str,
@@ -51,6 +52,7 @@ _ADDED = (
     "predicted_for",
     "predicted_frontier",
     "budget_s",
+    "measured_for",
     "cautions",
 )  # missing in tables of earlier versions
 

@@ -11,7 +11,7 @@ from pi_bench.errors import EnvironmentUnsupportedError
 
 from ..published import PublishedPoint
 from ..training.training_files import write_whole
-from .candidate import Candidate
+from .candidate import Candidate, measured_settings
 
 PLOT_FILE = "pareto.svg"
 
@@ -70,6 +70,8 @@ def write_plot(
         (lambda one: one.predicted_s, "predicted_frontier", 1000, f"predicted {predicted} time, ms"),
         (lambda one: one.measured_s(objective), "latency_frontier", 1000, f"private {phases} latency, ms"),
     ]
+    if len(measured_settings(candidates)) > 1:  # their times do not compare
+        del parts[-1]
     parts = [part for part in parts if any(part[0](one) is not None for one in candidates)]
     with matplotlib.rc_context({"svg.hashsalt": "pi-bench", "svg.fonttype": "path"}):
         figure = Figure(figsize=(5.5 * len(parts), 4.2), layout="constrained")

@@ -158,6 +158,36 @@ def test_a_frontier_keeps_predictions_that_compare(predicted_search, tmp_path, c
     assert "predicted times for online, delphi, wan and for online, fss, wan, which do not compare" in said
 
 
+def test_measured_times_of_other_settings_have_no_frontier_together(tmp_path, capsys):
+    def search(name, protocol):
+        (tmp_path / name).mkdir()
+        latency = {
+            "protocol": protocol,
+            "mode": "windowed",
+            "options": {"sign_drop": 4},
+            "link": {"name": "wan"},
+            "online": {
+                "latency_s": {"median": 0.25, "q1": 0.2, "q3": 0.3},
+                "bytes": {"client_to_server": 1, "server_to_client": 2},
+            },
+            "offline": {"time_s": 1.0},
+        }
+        found = Candidate(name, "snl", "pixel-9", 9, 91.0, folder="networks/9").measured(latency)
+        write_table(tmp_path / name / "pareto.csv", [found])
+        return tmp_path / name
+
+    first, second, third = search("first", "fss"), search("second", "fss"), search("third", "delphi")
+    assert run("frontier", first, second, "--no-plot", "-o", tmp_path / "alike") == 0
+    assert {row["latency_frontier"] for row in table_of(tmp_path / "alike")} == {"yes"}
+    assert capsys.readouterr().err == ""
+    assert run("frontier", first, third, "-o", tmp_path / "mixed") == 0
+    rows = table_of(tmp_path / "mixed")
+    assert {(row["latency_frontier"], row["latency_s"]) for row in rows} == {("no", "0.25")}
+    settings = [f"{protocol}, wan, mode windowed, sign drop 4" for protocol in ("delphi", "fss")]
+    assert f"times measured for {' and for '.join(settings)}, which do not compare" in capsys.readouterr().err
+    assert b'id="axes_2"' not in (tmp_path / "mixed" / "pareto.svg").read_bytes()  # that over ReLUs alone
+
+
 def test_a_network_above_its_budget_is_named(tmp_path):
     def network(name, predicted_s, **more):
         found = {"predicted_s": predicted_s, "predicted_for": "online, delphi, wan", "budget_s": 0.29}

@@ -107,13 +107,21 @@ def _require_own_folder(output: Path, folders: Sequence[Path]) -> None:
 
 
 def _say_what_is_lost(candidates: Sequence[Any], objective: Any) -> None:
-    """Says on standard error that predictions of several kinds are left out, if they are."""
+    """Says on standard error which times do not compare, and what is left out for that reason."""
     module = importlib.import_module("pi_bench.models.reduction.predicted_candidates")
     kinds = module.predicted_settings(candidates)
     if objective is None and len(kinds) > 1:
         print(
             f"the tables have predicted times for {' and for '.join(kinds)}, which do not compare: they are "
             "left out; --objective, --link and --protocol predict all networks for one of them",
+            file=sys.stderr,
+        )
+    measured = importlib.import_module("pi_bench.models.reduction.candidate").measured_settings(candidates)
+    if len(measured) > 1:
+        print(
+            f"the tables have times measured for {' and for '.join(measured)}, which do not compare: they "
+            "have no frontier and no figure; a search measures its networks with the --protocol, --mode and "
+            "--link that it is given",
             file=sys.stderr,
         )
 
