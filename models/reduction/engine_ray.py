@@ -91,7 +91,7 @@ class RayEngine:
             (reference, *_), _ = ray.wait(list(running), num_returns=1)
             job = running.pop(reference)
             progress(
-                f"{len(running) + len(waiting)} trainings left",
+                f"trainings left: {len(running) + len(waiting)}",
                 len(jobs) - len(waiting) - len(running),
                 len(jobs),
             )
