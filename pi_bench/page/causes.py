@@ -1,7 +1,8 @@
 """Divides the online time by cause: the client's work, the server's work, bytes, round trips.
 
-The client's clock knows computing, sending and waiting. The link's probe divides the waiting further: into
-round trips, into the time that the bytes need, and into the rest, for which the server works.
+The client's clock knows computing, sending and waiting, by layer. The link's probe divides the waiting for a
+layer further: into round trips, into the time that the layer's bytes need, and into the rest, for which the
+server works. So waiting for a convolution, which sends nothing, is the server's.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from pi_bench.page.specs import Encoding, bars_of_runs, layer, quantity, rounded
 from pi_bench.page.theme import CLIENT, MESSAGES, SERVER, TRIPS
 from pi_bench.page.time_division import KINDS, fractions_by_kind
 from pi_bench.report.documents.fields import Loopback
-from pi_bench.report.documents.latency import ProbedLink, Result
+from pi_bench.report.documents.latency import MeasuredLayer, ProbedLink, Result
+from pi_bench.report.layer_time import LayerTime, layer_times
 from pi_bench.report.quantities import percent, seconds, seconds_or_dash
 
 CAUSES = ("client's work", "server's work", "bytes", "round trips")
@@ -45,13 +47,14 @@ def section(runs: Sequence[LabeledRun]) -> Section:
         "causes",
         _TITLE,
         words=(
-            "A bar is the online time on the client's clock. The client's work is its computing. Bytes are "
-            "its sending, and the time that all bytes of the phase need at the probed bandwidth. Round "
-            "trips are the communication rounds times the probed round trip.",
-            "Bytes can travel during a round trip, so both together can exceed the client's waiting. Then "
-            "the bytes have the rest of the waiting alone. Waiting that neither explains is the server's "
-            "work: the client waits for it, or for a process to wake up. On loopback nothing is probed, and "
-            "all waiting is the server's work.",
+            "A bar is the online time on the client's clock. The client's work is its computing. The "
+            "client's waiting is divided layer by layer. The first part is the round trips of the layer, as "
+            "probed. The next part is the time that the bytes of the layer need at the probed bandwidth; "
+            "the bar of bytes also has the client's sending, in which it hands its messages over. The rest "
+            "is the server's work: the client waits for it, or for a process to wake up.",
+            "Example: the client waits 5 ms for a layer with one round trip of 0.2 ms, whose bytes need 4 "
+            "ms. These are 0.2 ms of round trips, 4 ms of bytes and 0.8 ms of the server's work. On "
+            "loopback nothing is probed, and all waiting is the server's work.",
             *(_EMULATED if any(isinstance(run.result.link, ProbedLink) for run in runs) else ()),
         ),
         plots=tuple(
@@ -74,20 +77,26 @@ def causes_s(result: Result) -> dict[str, float]:
         return found["round trips"] > sum(found.values()) / 2
     ```
     """
-    spans = [each.client for each in result.online.layers]
-    compute_s, send_s, wait_s = (
-        sum(getattr(span, name) for span in spans) for name in ("compute_s", "send_s", "wait_s")
+    compute_s = server_s = bytes_s = trips_s = 0.0
+    for row in layer_times(result.online.layers):
+        own_trips_s, own_bytes_s = _link_s(result, row)
+        compute_s += row.layer.client.compute_s
+        trips_s += own_trips_s
+        bytes_s += row.layer.client.send_s + own_bytes_s
+        server_s += row.wait_s - own_trips_s - own_bytes_s
+    return dict(zip(CAUSES, (compute_s, max(0.0, server_s), bytes_s, trips_s), strict=True))
+
+
+def _link_s(result: Result, row: LayerTime[MeasuredLayer]) -> tuple[float, float]:
+    """Returns the parts of the waiting for a layer in which messages travel: round trips, and bytes."""
+    if isinstance(result.link, Loopback):
+        return 0.0, 0.0
+    probed, sent = result.link.measured, row.layer.bytes
+    trips_s = min(row.wait_s, row.layer.comm_round_count * probed.rtt_s)
+    transfer_s = 8 * (
+        sent.client_to_server / probed.up_bits_per_s + sent.server_to_client / probed.down_bits_per_s
     )
-    trips_s = bytes_s = 0.0
-    if not isinstance(result.link, Loopback):
-        probed, sent = result.link.measured, result.online.wire_bytes
-        trips_s = min(wait_s, result.online.comm_round_count * probed.rtt_s)
-        transfer_s = 8 * (
-            sent.client_to_server / probed.up_bits_per_s + sent.server_to_client / probed.down_bits_per_s
-        )
-        bytes_s = min(wait_s - trips_s, max(0.0, transfer_s - send_s))
-    found = (compute_s, wait_s - trips_s - bytes_s, send_s + bytes_s, trips_s)
-    return dict(zip(CAUSES, found, strict=True))
+    return trips_s, min(row.wait_s - trips_s, max(0.0, transfer_s - row.layer.client.send_s))
 
 
 def _plot(runs: Sequence[LabeledRun], number: int, link: str) -> Plot:

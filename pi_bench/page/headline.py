@@ -214,6 +214,7 @@ _FIGURES: dict[str, Callable[[Result], tuple[float | None, str]]] = {
     "confidence 95 %": lambda result: _interval(result.online.latency_s),
     "quartiles": lambda result: _quartiles(result.online.latency_s),
     "times floor": lambda result: _times_floor(result),
+    "rounds": lambda result: (result.online.comm_round_count, f"{result.online.comm_round_count:g}"),
     "offline": lambda result: _time(result.offline.time_s),
     "set-up": lambda result: _time(result.setup.time_s),
     "first inference": lambda result: _time(result.first_inference_s),

@@ -30,7 +30,7 @@ _COLORS = (CLIENT, MESSAGES, WAITING, SERVER, INK)
 _FLOOR_WORDS = (
     "The upright tick of a layer is its floor: the longest of the client's work, the server's work and the "
     "messages of this layer alone. A layer can take less time than that, because the client may wait for its "
-    "message in a later layer; such a floor stands in the table alone.",
+    "message in a later layer. Then the plot has no tick, and the table has the floor.",
     "The floors of the layers do not add up to the floor of the phase, for two reasons. Work and messages of "
     "different layers overlap, which makes the floor of the phase smaller. Messages of different layers wait "
     "for each other, which makes it larger.",
@@ -49,10 +49,11 @@ def section(runs: Sequence[LabeledRun]) -> Section:
         "layers",
         "Online, by layer",
         words=(
-            "To the right of 0 stand the client's computing, sending and waiting. Together they are the time "
-            "of the layer on the client's clock. The layers add up to about the online latency; medians of "
-            "single layers do not add up exactly. Waiting is for bytes, for round trips and for the server's "
-            "work: the section before divides it among them for the whole run.",
+            "To the right of 0 stand the client's computing, sending and waiting. It sends until it has "
+            "handed its messages over, and waits while bytes travel. Together they are the time of the "
+            "layer on the client's clock. The layers add up to about the online latency; medians of single "
+            "layers do not add up exactly. Waiting is for bytes, for round trips and for the server's work: "
+            "the section before divides it among them for the whole run.",
             "To the left of 0 stands hidden work: the server computes it while the client does not wait for "
             "it, so it is no part of the latency.",
             *(_FLOOR_WORDS if any(run.result.floor is not None for run in runs) else ()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
@@ -58,12 +59,11 @@ def ratio_facts(runs: Sequence[LabeledRun]) -> tuple[Fact, ...]:
         own = [pair for pair in pairs if pair[1].result.protocol == protocol]
         base = own[0][0].result.protocol
         chosen = [pair for _, pairs_on in _by_link(own) for pair in _without_caution(pairs_on)]
-        count = counted(len(chosen), "network and link", "networks and links")
         facts.append(
             Fact(
                 f"{protocol} beside {base}",
                 f"{_range(chosen, 'online')} times online",
-                f"{protocol} divided by {base}, of {count}{_left_out_words(own, chosen)}. {_link_words(own)}"
+                f"{protocol} divided by {base}, for the same network and link. {_link_words(own)}"
                 f"Offline: {_range(chosen, 'offline')} times. "
                 f"Bytes: {_range(own, 'sent online')} times online, "
                 f"{_range(own, 'sent offline')} times offline.{_caveat(protocol)}",
@@ -78,18 +78,26 @@ def _without_caution(pairs: Sequence[_Pair]) -> Sequence[_Pair]:
     return [pair for pair in pairs if not any(run.result.cautions for run in pair)] or pairs
 
 
-def _left_out_words(pairs: Sequence[_Pair], chosen: Sequence[_Pair]) -> str:
-    if len(chosen) == len(pairs):
-        return ""
-    return f", without {len(pairs) - len(chosen)} marked {CAUTION_MARK}"
-
-
 def _link_words(pairs: Sequence[_Pair]) -> str:
+    """Gives range and median of the online ratios on each link, and says which networks they are of."""
     ranges = []
     for link, own in _by_link(pairs):
         chosen = _without_caution(own)
-        ranges.append(f"{link} {_range(chosen, 'online')} ({counted(len(chosen), 'network')})")
+        ratios = [ratio for pair in chosen if (ratio := _ratio(pair, "online")) is not None]
+        median = f", median {times_text(statistics.median(ratios))}" if len(ratios) > 2 else ""
+        ranges.append(f"{link} {_range(chosen, 'online')}{median} ({_chosen_words(own, chosen)})")
     return f"Online by link: {'; '.join(ranges)}. " if len(ranges) > 1 else ""
+
+
+def _chosen_words(pairs: Sequence[_Pair], chosen: Sequence[_Pair]) -> str:
+    """Says of how many networks a range is, and what is marked among them or left out."""
+    if len(chosen) < len(pairs):
+        return (
+            f"{len(chosen)} of {counted(len(pairs), 'network')}, without {len(pairs) - len(chosen)} marked "
+            f"{CAUTION_MARK}"
+        )
+    marked = any(run.result.cautions for pair in chosen for run in pair)
+    return counted(len(chosen), "network") + (f", all marked {CAUTION_MARK}" if marked else "")
 
 
 def _by_link(pairs: Sequence[_Pair]) -> list[tuple[str, list[_Pair]]]:

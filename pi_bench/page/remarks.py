@@ -158,8 +158,8 @@ def doubt_words(runs: Sequence[LabeledRun]) -> tuple[str, ...]:
         return ()
     more = sum(bool(doubts_of(run.result)) for run in runs) - count
     others = (
-        f" {counted(more, 'result')} with a caution {'is' if more == 1 else 'are'} uncertain as well, marked "
-        f"{CAUTION_MARK} alone."
+        f" {counted(more, 'more result')} with a caution {'is' if more == 1 else 'are'} uncertain too, under "
+        f"the mark {CAUTION_MARK}."
         if more
         else ""
     )

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 from pi_bench.page.runs import LabeledRun
 from pi_bench.page.shared_settings import bits_over_layers, dates_text, machine_text, precision_text
+from pi_bench.report.documents.fields import Loopback
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.link import link_text
-from pi_bench.report.quantities import counted
+from pi_bench.report.quantities import counted, span_text
 from pi_bench.report.two_machines import threads_text
 
 _SHORT_COMMIT = 12
@@ -30,9 +31,9 @@ def set_up_text(runs: Sequence[LabeledRun]) -> str:
         (
             f"Measured with {_each(results, _software)} ({dates_text(results)}) on "
             f"{_each(results, machine_text)}; {_each(results, threads_text)}.",
-            f"Links: {_each(results, lambda result: link_text(result.link))}.",
+            f"Links: {'; '.join(_links(results))}.",
             f"Protocols: {_each(results, _protocol)}.",
-            f"Runs per result: {_each(results, _runs)}.",
+            f"Runs per result: {_each(results, _runs)}, after {_warmups(results)}.{_cautions(results)}",
             *([f"Fixed point in 32-bit integers: {bits}."] if bits else ()),
         )
     )
@@ -60,5 +61,31 @@ def _protocol(result: Result) -> str:
 
 
 def _runs(result: Result) -> str:
-    texts = [counted(result.runs, "timed run"), f"{result.warmup} before them", precision_text(result)]
-    return ", ".join(filter(None, texts))
+    return ", ".join(filter(None, [counted(result.runs, "timed run"), precision_text(result)]))
+
+
+def _warmups(results: Sequence[Result]) -> str:
+    counts = [each.warmup for each in results]
+    low, high = min(counts), max(counts)
+    return counted(high, "warm-up run") if low == high else f"{low} to {high} warm-up runs"
+
+
+def _links(results: Sequence[Result]) -> list[str]:
+    """Names each link, with the range of its probed round trips."""
+    probed: dict[str, list[float]] = {}
+    for result in results:
+        trips_s = probed.setdefault(link_text(result.link), [])
+        if not isinstance(result.link, Loopback):
+            trips_s.append(result.link.measured.rtt_s)
+    return [
+        f"{text}, probed {span_text(min(trips_s), max(trips_s))}" if trips_s else text
+        for text, trips_s in probed.items()
+    ]
+
+
+def _cautions(results: Sequence[Result]) -> str:
+    count = sum(bool(each.cautions) for each in results)
+    if not count:
+        return ""
+    verb = "has" if count == 1 else "have"
+    return f" {count} of {counted(len(results), 'result')} {verb} a caution about the machine or the link."

@@ -132,7 +132,12 @@
   }
 
   function activate() {
-    for (const chooser of choosers) chooser.activate(draw);
+    for (const chooser of choosers) {
+      chooser.activate((name) => {
+        history.replaceState(null, "", `#${name}`); // the address shows the same run to another reader
+        return draw(name);
+      });
+    }
     for (const table of document.querySelectorAll("table.sortable")) makeSortable(table);
     for (const box of document.querySelectorAll(".scroll")) widths.observe(box);
     for (const part of document.querySelectorAll(".chooser, .download")) part.hidden = false;

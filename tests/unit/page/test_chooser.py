@@ -81,6 +81,7 @@ def test_each_setting_has_a_list_and_together_they_choose_the_run(page: Page) ->
             state = choose(page, setting, value)
         assert state["chosen"] == [settings[name] for name in ("network", "protocol", "link")]
         assert state["shown"] == [f"layers-{number}"] and state["said"] == ""
+        assert page.run("location.hash") == f"#layers-{number}"
 
 
 def test_a_combination_without_a_run_leads_to_the_nearest_one_and_says_so(page: Page) -> None:

@@ -29,8 +29,8 @@ def test_protocols_are_compared_on_the_same_network_and_link() -> None:
     (card,) = (fact for fact in found["headline"].facts if fact.term == "fss beside delphi")
     assert card.value == "2.0 times online" and card.address == "settings"
     assert card.note == (
-        "fss divided by delphi, of 6 networks and links. "
-        "Online by link: loopback 2.0 (3 networks); lan 2.0 (3 networks). "
+        "fss divided by delphi, for the same network and link. "
+        "Online by link: loopback 2.0, median 2.0 (3 networks); lan 2.0, median 2.0 (3 networks). "
         "Offline: 0.2 to 2.0 times. Bytes: 1.00 times online, 1.00 times offline. "
         "Protocol fss is new. It was reviewed inside this project, not by outside cryptographers."
     )
@@ -59,9 +59,9 @@ def test_a_ratio_in_the_headline_is_of_runs_without_a_caution_and_has_their_othe
     found = sections(*documents)
     (card,) = (fact for fact in found["headline"].facts if fact.term == "fss beside delphi")
     assert card.value == "1.00 † to 2.0 ⚠ times online"
-    assert card.note.startswith("fss divided by delphi, of 5 networks and links, without 1 marked ⚠. ")
     by_link = (
-        "Online by link: loopback 1.00 † to 2.0 (2 networks); lan 2.0 ⚠ (3 networks). Offline: 2.0 times."
+        "Online by link: loopback 1.00 † to 2.0 (2 of 3 networks, without 1 marked ⚠); "
+        "lan 2.0 ⚠, median 2.0 (3 networks, all marked ⚠). Offline: 2.0 times."
     )
     assert by_link in card.note
     (table,) = found["settings"].tables

@@ -27,8 +27,8 @@ def test_the_set_up_names_machine_versions_links_protocols_and_runs() -> None:
         "Links: loopback",
         f"delphi, mode {first['mode']}; fss, mode {second['mode']} (static semi-honest adversary, at least ",
         "121 bits computational and 40 bits statistical security).",
-        f"{first['runs']} timed runs, {first['warmup']} before them; 7 timed runs, 2 before them, ",
-        "the median is known within 2.0 %.",
+        f"Runs per result: {first['runs']} timed runs; 7 timed runs, the median is known within 2.0 %, ",
+        f"after 2 to {first['warmup']} warm-up runs.",
         "Fixed point in 32-bit integers: activation bits",
     ):
         assert part in text, part
