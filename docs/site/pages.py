@@ -38,6 +38,7 @@ CONTENTS = {
         "table-4": "DeepReDuce's tables, measured",
         "networks": "Networks, measured",
         "performance": "Performance",
+        "bytes-on-links": "Bytes and times on links",
     },
     "Networks": {
         "recipes": "Recipes",
