@@ -153,7 +153,7 @@ class Simulation:
         else:
             state.arrived_s = line.arrival(wire_bytes, started)
             arrives = max(state.arrived_s, state.time_s) + unit_s["hop"]
-            begins = arrives - line.transfer_s(wire_bytes)
+            begins = state.arrived_s - line.transfer_s(wire_bytes) + unit_s["hop"]
         depth = state.depth_received + 1
         other.inbox.append(_Message(begins, arrives, action.byte_count, depth))
         if action.between:

@@ -25,6 +25,7 @@ CANDIDATES = [
         0.26,
         12345,
         1.5,
+        "fss, lan, mode exact",
         ("load", "few-runs"),
         folder="networks/1-cull",
     ),
