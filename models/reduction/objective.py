@@ -83,7 +83,7 @@ class TimeObjective:
         return "loopback" if self.setting.link is None else self.setting.link.name
 
     def __str__(self) -> str:
-        """Returns objective, protocol and link in words, for tables and messages, with what is no default."""
+        """Returns objective, protocol and link in words, and each option that differs from its default."""
         given = [
             f"{option.flag} {value}"
             for option in self.info.options

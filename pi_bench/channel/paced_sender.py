@@ -18,8 +18,9 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from pi_bench import _native
 from pi_bench.channel.link import ArrivalClock, Pace
-from pi_bench.channel.sender import Sender, send_reason, sent_at_once
+from pi_bench.channel.sender import Sender, rest_of, send_reason
 from pi_bench.crypto.checksum import Checksum
 
 _PR_SET_TIMERSLACK = 29
@@ -79,7 +80,8 @@ class PacedSender(Sender):
             batch = self._take()
             left = batch
             try:
-                left = sent_at_once(self._connection, batch)
+                sent = _native.channel.send_at_once(self._connection.fileno(), None, *batch)
+                left = [] if sent is None else rest_of(batch, sent)
             except OSError as error:
                 self._fail(send_reason(error, self._timeout_s))
             self._pending_bytes -= sum(map(len, batch)) - sum(map(len, left))

@@ -105,11 +105,8 @@ class Sender:
             checksum.add_frame(*views)
 
     def send_rest(self, views: list[memoryview], sent: tuple[int, int]) -> None:
-        """Sends what is left of a frame: `sent` has the number of the first view of it, and the bytes of that
-        view that have been sent. Raises as `send` does.
-        """
-        first, offset = sent
-        self._enqueue([views[first][offset:], *views[first + 1 :]])
+        """Sends what is left of a frame, as `rest_of` does with `sent`. Raises as `send` does."""
+        self._enqueue(rest_of(views, sent))
 
     def fail(self, error: OSError) -> NoReturn:
         """Gives the connection up because of `error`.
@@ -252,38 +249,31 @@ def shut_down(connection: socket.socket) -> None:
 
 def _send_some(connection: socket.socket, views: list[memoryview]) -> list[memoryview]:
     """Sends as much as the socket takes, after a wait if it is full, and returns the rest of `views`."""
-    try:
-        return _after(views, connection.sendmsg(views[:_IOV_MAX]))
-    except BlockingIOError:
-        return views
+    position = 0
+    while position < len(views):
+        try:
+            sent = connection.sendmsg(views[position : position + _IOV_MAX])
+        except BlockingIOError:
+            break
+        while position < len(views) and sent >= len(views[position]):
+            sent -= len(views[position])
+            position += 1
+        if sent:
+            return [views[position][sent:], *views[position + 1 :]]
+    return views[position:]
 
 
-def _after(views: list[memoryview], byte_count: int) -> list[memoryview]:
-    """Returns what follows the first `byte_count` bytes of `views`."""
-    for position, view in enumerate(views):
-        if byte_count < len(view):
-            return [view[byte_count:], *views[position + 1 :]]
-        byte_count -= len(view)
-    return []
+def rest_of(views: list[memoryview], sent: tuple[int, int]) -> list[memoryview]:
+    """Returns what is left of `views` after the part that was sent.
 
+    Args:
+        sent: the number of the first view that is left, and the bytes of it that were sent.
 
-def sent_at_once(connection: socket.socket, views: list[memoryview]) -> list[memoryview]:
-    """Sends what the socket takes without waiting, and returns the rest of `views`.
-
-    >>> ours, theirs = socket.socketpair()
-    >>> sent_at_once(ours, [memoryview(b"data")]), theirs.recv(4)
-    ([], b'data')
-    >>> ours.close()
-    >>> theirs.close()
-
-    Raises:
-        OSError: the connection is lost.
+    >>> [bytes(view) for view in rest_of([memoryview(b"ab"), memoryview(b"cd"), memoryview(b"ef")], (1, 1))]
+    [b'd', b'ef']
     """
-    try:
-        sent = connection.sendmsg(views[:_IOV_MAX], [], socket.MSG_DONTWAIT)
-    except BlockingIOError:
-        return views
-    return _after(views, sent)
+    first, offset = sent
+    return [views[first][offset:], *views[first + 1 :]]
 
 
 def send_reason(error: OSError, timeout_s: float) -> str:
