@@ -133,7 +133,8 @@ class PartyProcess:
             self._process.wait(_STOP_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):  # an interrupted wait may have kept its lock
+                self._process.wait(_STOP_S)
 
 
 class Watchdog:

@@ -43,10 +43,11 @@ class Parties:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in self._running.values():
-            process.terminate()
-        for process in self._running.values():
-            process.reap()
+        try:
+            self._end()
+        except KeyboardInterrupt:  # it may have come before a party was told to end
+            self._end()
+            raise
 
     def start(self, party: Party) -> PartyProcess:
         """Starts the process of a party."""
@@ -111,6 +112,12 @@ class Parties:
         while not self._running[party].messages:
             self._read_ready(None)
         return self._running[party].messages.popleft()
+
+    def _end(self) -> None:
+        for process in self._running.values():
+            process.terminate()
+        for process in self._running.values():
+            process.reap()
 
     def _read_ready(self, timeout_s: float | None) -> bool:
         """Reads the messages that are there, and tells whether there was any within `timeout_s`."""

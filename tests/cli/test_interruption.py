@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -11,6 +12,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -26,33 +28,70 @@ from pi_bench.report.documents import schema_of
 from tests.installed import skip_without
 from tests.small_recipe import RECIPE
 
+_LONGEST_S = 100.0
+
+
+class Terminal:
+    """A terminal that takes all that is written to it, as a user's does, and a context that closes it."""
+
+    def __init__(self) -> None:
+        self._master, self.end = pty.openpty()
+        self._shown = bytearray()
+        self._changed = threading.Condition()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def text(self) -> str:
+        """All that was written, without the escapes that move the cursor or colour a text."""
+        with self._changed:
+            return re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", self._shown.decode(errors="replace"))
+
+    def wait_for(self, moment: str) -> None:
+        """Waits until the text matches `moment`."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: re.search(moment, self.text), _LONGEST_S), self.text
+
+    def close(self) -> None:
+        """Waits for the last writer, and closes the terminal."""
+        self._reader.join(_LONGEST_S)
+        os.close(self._master)
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):  # the last writer has closed the terminal
+            while piece := os.read(self._master, 4096):
+                with self._changed:
+                    self._shown += piece
+                    self._changed.notify_all()
+
 
 def interrupt(
     command: list[str], moment: str, number: signal.Signals = signal.SIGINT
 ) -> tuple[int, str, str]:
-    """Sends the signal once the progress bar matches `moment`; returns exit code, output and errors."""
-    terminal, end = pty.openpty()
+    """Sends the signal once the progress bar matches `moment`; returns exit code, output and errors.
+
+    A command that does not end is aborted, and the errors then tell where all of its threads were.
+    """
+    terminal = Terminal()
     with subprocess.Popen(
-        [sys.executable, "-m", "pi_bench", *command],
+        [sys.executable, "-X", "faulthandler", "-m", "pi_bench", *command],
         stdout=subprocess.PIPE,
-        stderr=end,
+        stderr=terminal.end,
         text=True,
         env={**os.environ, "TERM": "xterm", "COLUMNS": "120"},
     ) as process:
-        os.close(end)
-        shown = ""
-        while not re.search(moment, re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", shown)):
-            shown += os.read(terminal, 4096).decode()
+        os.close(terminal.end)
+        terminal.wait_for(moment)
         process.send_signal(number)
-        assert process.stdout is not None
-        output = process.stdout.read()
         try:
-            while piece := os.read(terminal, 4096):
-                shown += piece.decode()
-        except OSError:  # the last writer has closed the terminal
-            pass
-        os.close(terminal)
-        return process.wait(60), output, shown
+            output, _ = process.communicate(timeout=_LONGEST_S)
+        except subprocess.TimeoutExpired:
+            lives = process.poll() is None  # if not, a process that it left behind holds its output
+            process.send_signal(signal.SIGABRT)
+            process.wait()
+            pytest.fail(f"the command {'did not end' if lives else 'left a process behind'}: {terminal.text}")
+        terminal.close()
+        return process.returncode, output, terminal.text
 
 
 def checked(path: Path, schema: str) -> Any:

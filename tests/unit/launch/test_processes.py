@@ -167,3 +167,18 @@ def test_causes_are_told_before_consequences() -> None:
         ConnectionFailedError("the other party closed the connection"),
     ]
     assert sorted(reversed(errors), key=_rank) == errors
+
+
+@pytest.mark.parametrize("place", ["terminate", "reap"])
+def test_an_interruption_of_the_end_leaves_no_party(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes once, before the first party is told to end, or is waited for."""
+    end = getattr(PartyProcess, place)
+
+    def interrupted(process: PartyProcess) -> None:
+        monkeypatch.setattr(PartyProcess, place, end)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), Parties(ONE_THREAD, 5.0) as parties:
+        started = [parties.start(party) for party in Party]
+        monkeypatch.setattr(PartyProcess, place, interrupted)
+    assert all(not Path(f"/proc/{process.pid}").exists() for process in started)
