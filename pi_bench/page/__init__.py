@@ -60,6 +60,7 @@ from pi_bench.page.inputs import PageInputs
 from pi_bench.page.parts import Section
 from pi_bench.page.published import PublishedPoints
 from pi_bench.page.runs import labeled_runs
+from pi_bench.page.shared_settings import shared_settings
 
 
 def sections_of(inputs: PageInputs, published: PublishedPoints | None = None) -> list[Section]:
@@ -88,4 +89,4 @@ def sections_of(inputs: PageInputs, published: PublishedPoints | None = None) ->
         resources.section(runs),
         machines.section(runs),
     ]
-    return [*sections, words.section(sections, runs)]
+    return [*sections, words.section(sections, runs, shared_settings(runs))]

@@ -1,8 +1,10 @@
 """Accuracy over the online latency: measured here, and as papers print both.
 
 A point lies on the Pareto frontier if no other point of its series costs at most as much and is at least as
-accurate, and better in one of both. Each series has a frontier of its own: one protocol on one link, or one
-test bed of papers. Latencies of different test beds are never joined by a line.
+accurate, and better in one of both. Each series whose figures are both measured here, or both of a paper, has
+a frontier of its own: one protocol on one link, or one test bed of papers. No line joins latencies of
+different test beds, or points with a latency measured here and a published accuracy: a frontier would promise
+that these networks, trained and run here, are that accurate.
 
 The color of a mark is the protocol or the method of a paper, and its shape is the link. A mark with a
 published accuracy is hollow.
@@ -189,6 +191,8 @@ def _spec(rows: Sequence[Encoding], colors: Mapping[str, str]) -> Encoding:
     lines = []
     for name in names:
         own = [row for row in rows if row["series"] == name]
+        if own[0]["hollow"] and own[0]["link"] != _PAPER:
+            continue
         best = frontier([(row["online_s"], row["accuracy_pct"]) for row in own])
         values = [{"online_s": cost, "accuracy_pct": accuracy} for cost, accuracy in best]
         own_color = {"value": colors[own[0]["made_by"]]}

@@ -1,7 +1,8 @@
-"""What makes the online latency of a result uncertain: its spread, a far prediction, a slower link.
+"""What makes the online latency of a result uncertain: its spread, and a slower link.
 
-A caution is about the machine, and comes with the result. A result without one can be uncertain as well: its
-runs differ, or they are far from the prediction. The page marks both kinds, each with a sign of its own.
+A caution is about the machine, and comes with the result. A result without one is uncertain as well if its
+runs differ. The page marks both kinds, each with a sign of its own. A prediction that is far off is no doubt
+about the latency, but an error of the model: the section of predictions shows it.
 """
 
 from __future__ import annotations
@@ -9,42 +10,33 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pi_bench.report.documents.latency import ProbedLink, Result
-from pi_bench.report.quantities import difference_text, part_text, percent
+from pi_bench.report.quantities import percent
 
 WIDE_SPREAD = 0.2
 """The runs differ if their middle half spans more than this part of the median."""
-FAR_OFF = 1.2
-"""A prediction is far off if it is wrong by more than this factor."""
 
 
 def spread_of(result: Result) -> float:
     """Returns the span of the middle half of the online latencies, divided by their median.
 
     ```python
-    def steady(results: list[Result]) -> list[Result]:
-        return [result for result in results if spread_of(result) < 0.1]
+    def steadiest(results: list[Result]) -> Result:
+        return min(results, key=spread_of)
     ```
     """
     latency = result.online.latency_s
     return (latency.q3 - latency.q1) / latency.median if latency.median else 0.0
 
 
-def doubts_of(result: Result) -> tuple[str, ...]:
-    """Lists why the online latency of a result is uncertain, beside its cautions.
+def is_unsteady(result: Result) -> bool:
+    """Tells whether the runs of a result differ so much that its online latency is uncertain.
 
     ```python
-    def is_steady_and_predicted(result: Result) -> bool:
-        return not doubts_of(result)
+    def steady(results: list[Result]) -> list[Result]:
+        return [result for result in results if not is_unsteady(result)]
     ```
     """
-    found = []
-    spread = spread_of(result)
-    if spread > WIDE_SPREAD:
-        found.append(f"The middle half of the runs spans {part_text(spread, 'the median')}.")
-    ratio = None if result.prediction is None else result.prediction.over_measured.online
-    if ratio and not 1 / FAR_OFF <= ratio <= FAR_OFF:
-        found.append(f"The prediction is {difference_text(ratio, 'measured')}.")
-    return tuple(found)
+    return spread_of(result) > WIDE_SPREAD
 
 
 def added_by_trips_s(result: Result) -> float:

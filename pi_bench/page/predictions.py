@@ -25,6 +25,7 @@ from pi_bench.report.documents.latency import ProbedLink
 from pi_bench.report.documents.predicted import ComparedPrediction
 from pi_bench.report.quantities import difference_text, percent, seconds
 
+_PHASES = ("online", "offline")
 _FEWEST = 3
 """So few predictions may have errors of one sign by chance."""
 _ONE_SIDED = 0.9
@@ -58,6 +59,7 @@ def section(runs: Sequence[LabeledRun]) -> Section:
             *overall_words(known),
         ),
         plots=plots_by_link(known, lambda found, phase: _plot(found, phase, colors)),
+        tables=_error_tables(known),
         missing=(f"Without a prediction: {'; '.join(missing)}. {words}",) if missing else (),
     )
 
@@ -72,7 +74,7 @@ def overall_words(runs: Sequence[LabeledRun]) -> tuple[str, ...]:
     """
     if len(runs) < _FEWEST:
         return ()
-    errors = {phase: [_ratio(run, phase) - 1 for run in runs] for phase in ("online", "offline")}
+    errors = {phase: [_ratio(run, phase) - 1 for run in runs] for phase in _PHASES}
     typical = " and ".join(
         f"at most {percent(statistics.median(map(abs, found)))} {phase}" for phase, found in errors.items()
     )
@@ -92,11 +94,9 @@ def overall_words(runs: Sequence[LabeledRun]) -> tuple[str, ...]:
 
 
 def _one_sided(runs: Sequence[LabeledRun], phase: str) -> list[str]:
-    groups: dict[tuple[str, str], list[float]] = {}
-    for run in runs:
-        groups.setdefault((run.result.protocol, link_name(run.result)), []).append(_ratio(run, phase) - 1)
     found = []
-    for (protocol, link), errors in groups.items():
+    for (protocol, link), own in _groups(runs).items():
+        errors = [_ratio(run, phase) - 1 for run in own]
         sign = 1 if statistics.median(errors) > 0 else -1
         count = sum(sign * error > 0 for error in errors)
         middle = statistics.median(errors)
@@ -108,6 +108,38 @@ def _one_sided(runs: Sequence[LabeledRun], phase: str) -> list[str]:
             "in the median"
         )
     return found
+
+
+def _groups(runs: Sequence[LabeledRun]) -> dict[tuple[str, str], list[LabeledRun]]:
+    """Groups runs by protocol and link."""
+    groups: dict[tuple[str, str], list[LabeledRun]] = {}
+    for run in runs:
+        groups.setdefault((run.result.protocol, link_name(run.result)), []).append(run)
+    return groups
+
+
+def _error_tables(runs: Sequence[LabeledRun]) -> tuple[PageTable, ...]:
+    """Returns the table of errors by protocol and link; nothing for few runs, which their own plots show."""
+    if len(runs) < _FEWEST:
+        return ()
+    rows = []
+    for (protocol, link), own in _groups(runs).items():
+        row = [protocol, link, str(len(own))]
+        for phase in _PHASES:
+            errors = sorted(_ratio(run, phase) - 1 for run in own)
+            row += [percent(statistics.median(map(abs, errors))), _signed_range(errors[0], errors[-1])]
+        rows.append(tuple(row))
+    columns = [f"{phase}, {what}" for phase in _PHASES for what in ("half within", "lowest to highest")]
+    return (
+        PageTable(
+            "Errors of predictions by protocol and link", ("protocol", "link", "runs", *columns), tuple(rows)
+        ),
+    )
+
+
+def _signed_range(low: float, high: float) -> str:
+    first, last = (f"{100 * error:+.0f}" for error in (low, high))
+    return f"{first} %" if first == last else f"{first} to {last} %"
 
 
 def times_s(run: LabeledRun, phase: str) -> tuple[float, float]:

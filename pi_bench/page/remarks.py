@@ -7,20 +7,20 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pi_bench.page.doubts import (
-    FAR_OFF,
     WIDE_SPREAD,
     added_by_bytes_s,
     added_by_trips_s,
-    doubts_of,
     fraction_range,
+    is_unsteady,
     part_of_latency,
+    spread_of,
 )
 from pi_bench.page.parts import Fact, PageTable
 from pi_bench.page.run_groups import group_text
 from pi_bench.page.runs import CAUTION_MARK, DOUBT_MARK, LabeledRun, mark_of
 from pi_bench.report.cautions import LINK_CODES
 from pi_bench.report.documents.cautions import CAUTION_WORDS
-from pi_bench.report.quantities import counted, percent, seconds, span_text
+from pi_bench.report.quantities import counted, part_text, percent, seconds, span_text
 
 KINDS = {
     "caution": "A caution names a circumstance of the machine that makes figures doubtful.",
@@ -128,18 +128,18 @@ def doubt_table(runs: Sequence[LabeledRun]) -> PageTable | None:
     >>> doubt_table([]) is None
     True
     """
-    doubtful = [run for run in runs if doubts_of(run.result)]
+    doubtful = [run for run in runs if is_unsteady(run.result)]
     if not doubtful:
         return None
     return PageTable(
         "Runs whose online latency is uncertain",
-        ("run", "online", "middle half", "why"),
+        ("run", "online", "middle half", "its span"),
         tuple(
             (
                 run.label,
                 seconds(run.result.online.latency_s.median),
                 span_text(run.result.online.latency_s.q1, run.result.online.latency_s.q3),
-                " ".join(doubts_of(run.result)),
+                part_text(spread_of(run.result), "the median"),
             )
             for run in doubtful
         ),
@@ -156,7 +156,7 @@ def doubt_words(runs: Sequence[LabeledRun]) -> tuple[str, ...]:
     count = sum(mark_of(run.result) == DOUBT_MARK for run in runs)
     if not count:
         return ()
-    more = sum(bool(doubts_of(run.result)) for run in runs) - count
+    more = sum(is_unsteady(run.result) for run in runs) - count
     others = (
         f" {counted(more, 'more result')} with a caution {'is' if more == 1 else 'are'} uncertain too, under "
         f"the mark {CAUTION_MARK}."
@@ -165,8 +165,7 @@ def doubt_words(runs: Sequence[LabeledRun]) -> tuple[str, ...]:
     )
     return (
         f"{DOUBT_MARK} marks {counted(count, 'result')} without a caution whose online latency is uncertain: "
-        f"the middle half of the runs spans more than {percent(WIDE_SPREAD)} of the median, or the latency "
-        f"and its prediction differ by a factor of more than {FAR_OFF}.{others}",
+        f"the middle half of the runs spans more than {percent(WIDE_SPREAD)} of the median.{others}",
     )
 
 

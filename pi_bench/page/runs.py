@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from pi_bench.page.doubts import doubts_of
+from pi_bench.page.doubts import is_unsteady
 from pi_bench.page.inputs import NamedResult, printable
 from pi_bench.report.cautions import LINK_CODES, link_cautions
 from pi_bench.report.documents.latency import Result
@@ -158,7 +158,7 @@ def mark_of(result: Result, phase: str = "") -> str:
     """
     if any(not phase or not each.phases or phase in each.phases for each in result.cautions):
         return CAUTION_MARK
-    return DOUBT_MARK if phase != "offline" and doubts_of(result) else ""
+    return DOUBT_MARK if phase != "offline" and is_unsteady(result) else ""
 
 
 def with_mark(text: str, phase: str, *results: Result) -> str:

@@ -67,7 +67,8 @@ def with_prefix(expression: str, unit: str) -> str:
 def logarithmic(field: str, title: str, unit: str, values: Sequence[float]) -> Encoding:
     """Returns the encoding of a quantity on a logarithmic axis, with ticks at 1, 2 and 5 times powers of ten.
 
-    Over more than two powers of ten, the ticks are at the powers alone.
+    Over more than two powers of ten, the ticks are at the powers alone. The title says that the axis is
+    logarithmic, because axes of other plots of the same section may begin at 0.
 
     Args:
         values: all values that are drawn, above 0.
@@ -82,7 +83,7 @@ def logarithmic(field: str, title: str, unit: str, values: Sequence[float]) -> E
     end = min((tick for tick in ticks if tick >= max(values) and tick > begin), default=10 * max(values))
     if high - low > _FULL_DECADES:
         ticks = [tick for tick in ticks if f"{tick:e}".startswith("1.0")]
-    encoding = quantity(field, title, unit)
+    encoding = quantity(field, f"{title} (logarithmic)", unit)
     encoding["scale"] = {"type": "log", "domain": [begin, end], "nice": False}
     encoding["axis"]["values"] = [tick for tick in ticks if begin <= tick <= end]
     return encoding

@@ -17,6 +17,8 @@ WORDS = "words"
 """The name of the section."""
 _MEANINGS = {
     "activation": "A ReLU, a truncation or another step between linear layers, in one element of a layer.",
+    "activation bits": "The bits of the largest value that calibration saw at the result of an activation, "
+    "in fixed point. More bits are more accurate.",
     "communication round": "One there and back of messages of which each depends on the one before.",
     "round": "Short for communication round.",
     "emulated link": "A link within one machine that is slowed down to the bandwidth and the round trip that "
@@ -42,19 +44,22 @@ _MEANINGS = {
     "one entry.",
     "truncate": "The operator that brings values back to their scale in a place where there is no ReLU.",
     "unit in the last place": "The smallest step of a fixed-point value.",
+    "weight bits": "The width of a signed weight in fixed point.",
     "verified": "Every value of every run was compared with the same operator in the clear.",
     "quartiles": "The ends of the middle half of the timed runs.",
 }
 _NO_LETTERS = re.compile(r"[^a-z0-9]+")
 
 
-def section(sections: Sequence[Section], runs: Sequence[LabeledRun]) -> Section:
-    """Returns the table of the words that the other sections use.
+def section(
+    sections: Sequence[Section], runs: Sequence[LabeledRun], settings: Sequence[tuple[str, str]] = ()
+) -> Section:
+    """Returns the table of the words that the other sections use, or the settings under the title.
 
     >>> section([Section("bytes", "Bytes", words=("Bytes of payload.",))], []).tables[0].rows
     (('payload', 'The bytes of messages without the headers of their frames.'),)
     """
-    text = " ".join(_texts(sections))
+    text = " ".join((*_texts(sections), *(value for _, value in settings)))
     explained = " ".join(meaning for word, meaning in _MEANINGS.items() if _uses(text, word))
     rows = [
         *_protocol_meanings(runs),

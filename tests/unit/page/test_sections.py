@@ -194,11 +194,14 @@ def test_predictions_are_judged_over_all_runs_and_by_the_groups_that_err_to_one_
         "No group errs to one side."
     )
     assert [row["error_pct"] for row in rows(found.plots[0], 1)] == pytest.approx([-1, -20, 10])
+    (table,) = found.tables
+    assert table.rows == (("delphi", "loopback", "3", "10 %", "-20 to +10 %", "0 %", "+0 %"),)
     found = sections(*predicted_at(0.9, 0.8, 0.95))["predictions"]
     assert found.words[1].endswith(
         "These groups err to one side: delphi online on loopback, 3 of 3 too short, by 10 % in the median."
     )
-    assert len(sections(*predicted_at(0.9, 0.8))["predictions"].words) == 1  # two may agree by chance
+    few = sections(*predicted_at(0.9, 0.8))["predictions"]
+    assert len(few.words) == 1 and not few.tables  # two may agree by chance
 
 
 @pytest.mark.slow
