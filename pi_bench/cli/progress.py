@@ -53,6 +53,11 @@ class Progress:
         self._done = 0
         self._drawn_s = 0.0
 
+    @property
+    def is_bar(self) -> bool:
+        """Whether a bar shows every step."""
+        return self._bar
+
     def __enter__(self) -> Self:
         return self
 

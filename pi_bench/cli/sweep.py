@@ -19,6 +19,7 @@ result is kept in the folder at once, and in the history. The same command conti
 combinations that have no result yet. One that fails does not end the others, and is tried again.
 docs/sweeps.md describes the files of the folder.
 """
+_NAMED = 4  # cells that are named in a note
 _EPILOG = """\
 examples:
   pi-bench sweep --network 'resnet18-cifar100-*' --link loopback,lan,wan -o figures
@@ -78,5 +79,12 @@ def _table(folder: SweepFolder) -> Table:
     from pi_bench.report.result_table import result_table
 
     rows, count = folder.finished_rows(), len(folder.sweep.cells)
-    notes = [] if len(rows) == count else [f"{len(rows)} of {count} cells are measured."]
+    notes = []
+    if len(rows) < count:
+        missing = [cell.words for cell in folder.sweep.cells if not folder.is_finished(cell)]
+        more = f"; and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        notes.append(
+            f"{len(rows)} of {count} cells are measured. Without a result: "
+            f"{'; '.join(missing[:_NAMED])}{more}."
+        )
     return result_table(rows, f"Sweep {folder.path.name}", notes)

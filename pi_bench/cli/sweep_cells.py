@@ -18,6 +18,7 @@ from pi_bench.cli.output import print_text
 from pi_bench.cli.progress import Progress, clock_text
 from pi_bench.errors import EXIT_CELLS, EXIT_TERMINATED, InputError, Terminated, interruption_word, reason
 from pi_bench.launch import placement
+from pi_bench.metrics.primitive_costs import COST_STEP
 from pi_bench.registry import default_protocol
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.quantities import counted, seconds
@@ -74,6 +75,12 @@ def measure_cells(
         print_text(text) if parsed.format == "text" else print(text.removesuffix("\n"))
     for cell, error in outcome.failures.items():
         failures.add(EXIT_CELLS, f"{cell.words}: {error}")
+    if outcome.failures and outcome.interruption is None:
+        failed = counted(len(outcome.failures), "cell")
+        failures.add(
+            EXIT_CELLS,
+            f"{failed} failed; the same command tries {'it' if failed == '1 cell' else 'them'} again",
+        )
     if outcome.interruption is not None:
         failures.add(
             outcome.interruption,
@@ -92,6 +99,7 @@ class _Watched:
         self.progress = Progress(left_s=lambda: self._time_left.estimate_s(self._rest(self._current)))
         self._current = 0
         self._failed = 0
+        self._announced = 0
         self._warned: set[str] = set()
 
     def require_options(self) -> None:
@@ -101,10 +109,10 @@ class _Watched:
                 latency.task_of(_arguments(self._parsed, cell, ""))
 
     def started(self) -> None:
-        """Prints a line about the cells that an earlier call has measured."""
+        """Prints how many cells there are, and how many of them an earlier call has measured."""
         done, count = len(self._folder.rows), len(self._folder.sweep.cells)
-        if done:
-            print(f"{done} of {counted(count, 'cell')} are measured already", file=sys.stderr, flush=True)
+        known = f"; {done} {'has a result' if done == 1 else 'have results'} already" if done else ""
+        print(f"{counted(count, 'cell')}{known}", file=sys.stderr, flush=True)
 
     def measure(self, cell: SweepCell) -> Result:
         """Measures one cell as `pi-bench latency` does. An interrupted measurement is none."""
@@ -139,8 +147,10 @@ class _Watched:
         rest = self._rest(cell.number + 1)
         left_s = self._time_left.estimate_s(rest)
         left = f"; about {clock_text(left_s)} left" if rest and left_s is not None else ""
-        place = f"[{cell.number}/{len(self._folder.sweep.cells)}]"
-        print(f"{place} {cell.words}: {words}{left}", file=sys.stderr, flush=True)
+        print(f"{self._place(cell)} {cell.words}: {words}{left}", file=sys.stderr, flush=True)
+
+    def _place(self, cell: SweepCell) -> str:
+        return f"[{cell.number}/{len(self._folder.sweep.cells)}]"
 
     def _rest(self, first: int) -> list[SweepCell]:
         """Returns the cells from number `first` on that have no result."""
@@ -148,6 +158,12 @@ class _Watched:
         return [cell for cell in cells if cell.number >= first and not self._folder.is_finished(cell)]
 
     def _report(self, cell: SweepCell, what: str, done: int, total: int) -> None:
+        self._time_left.once(what.startswith(COST_STEP))
+        if what.startswith(COST_STEP) and self._announced != cell.number:
+            self._announced = cell.number
+            if not self.progress.is_bar:
+                words = f"measures the costs of {cell.protocol} on this machine, once for all cells"
+                print(f"{self._place(cell)} {cell.words}: {words}", file=sys.stderr, flush=True)
         ended = len(self._folder.rows) + self._failed
         self.progress(f"{cell.words}: {what}", ended, len(self._folder.sweep.cells))
 

@@ -12,7 +12,7 @@ from pi_bench.cli.format_option import add_format
 _OWN = ("help", "model", "protocol", "mode", "link", "threads", "format", "output")
 _FOR_ONE_RESULT = (
     *("connect", "expect_logits", "logits_tolerance", "insecure_verify", "expect_digest", "max_ahead"),
-    *("json", "layers", "columns", "like"),
+    *("json", "layers", "columns", "like", "trace"),
 )
 """Options of `pi-bench latency` that make no sense for many results, by their names in the namespace."""
 

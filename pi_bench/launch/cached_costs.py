@@ -18,7 +18,7 @@ from pi_bench.costs import LINK_UNITS, Costs
 from pi_bench.errors import InputError, UsageError
 from pi_bench.launch.two_party_costs import add_two_party_costs, chain_script, fixed_steps
 from pi_bench.metrics.environment import describe_machine
-from pi_bench.metrics.primitive_costs import primitive_costs
+from pi_bench.metrics.primitive_costs import COST_STEP, primitive_costs
 from pi_bench.prediction.costs_file import cached_path, read_costs, write_costs
 from pi_bench.primitives import Primitive
 from pi_bench.primitives.built_in import BUILT_IN
@@ -142,7 +142,7 @@ def measure_costs(info: ProtocolInfo, threads: int, machine: Mapping[str, str], 
                 f"the primitive {primitive.name!r} of protocol {info.name} declares the cost unit "
                 f"{missing[0]!r}, and none of its timed cases has this unit; add a case or drop the unit"
             )
-    progress("measuring messages", 1, 1)
+    progress(f"{COST_STEP}messages", 1, 1)
     return add_two_party_costs(info, Costs(known, threads, machine))
 
 

@@ -14,6 +14,8 @@ from pi_bench.prediction.fit import fit_units
 from pi_bench.primitives import CaseSettings, Primitive
 from pi_bench.progress import Progress, silent
 
+COST_STEP = "measuring the cost of "
+"""The beginning of each step that is reported while costs are measured. Later commands need not repeat it."""
 _COUNT = 1 << 14
 _REPETITIONS = 9
 
@@ -34,7 +36,7 @@ def primitive_costs(
     primitives = tuple(primitives)
     found: dict[str, float] = {}
     for done, primitive in enumerate(primitives):
-        progress(f"measuring {primitive.name}", done, len(primitives))
+        progress(f"{COST_STEP}{primitive.name}", done, len(primitives))
         settings = CaseSettings(_COUNT, (threads,), _REPETITIONS)
         timed = [
             (one.work, min(sample(one.case.call, _REPETITIONS))) for one in primitive.timed_cases(settings)

@@ -64,7 +64,7 @@ def plot(
     rows += [
         {
             "series": f"{names[point.method, TABLE]}, latency and accuracy as published",
-            "made_by": names[point.method, TABLE],
+            "made_by": _of_paper(names[point.method, TABLE]),
             "link": _PAPER,
             "hollow": True,
             "network": point.network,
@@ -88,7 +88,8 @@ def plot(
         "published, on the test bed of their paper. The color is the protocol or the method of a paper, and "
         "the shape is the link. Hollow marks have a published accuracy. The table names every test bed."
         f"{_random_words(rows[:count])}",
-        spec=_spec(rows, colors),
+        spec=_spec(rows, {**{_of_paper(name): color for name, color in colors.items()}, **colors}),
+        caption=_caption(rows[:count], sum(bool(run.result.cautions) for run in runs)),
         table=PageTable(
             f"Accuracy and online latency{on}",
             (
@@ -116,6 +117,28 @@ def plot(
             ),
         ),
     )
+
+
+def _of_paper(name: str) -> str:
+    """Names a method of a paper so that it differs from a protocol of the same name.
+
+    A name with the place where its figures were read differs already.
+    """
+    return name if name.endswith(")") else f"{name} (paper)"
+
+
+def _caption(measured: Sequence[Encoding], caution_count: int) -> tuple[str, ...]:
+    """Says in a file what the title and the words of the page say: whose each figure is."""
+    lines = []
+    if any(row["hollow"] for row in measured):
+        lines.append(
+            "Hollow: accuracies as published. Latencies of protocols are measured, those of papers published."
+        )
+    if any(row["weights"] == "random" for row in measured):
+        lines.append("The networks that were measured have random weights.")
+    if caution_count:
+        lines.append(f"{caution_count} of the results that were measured have a caution about the machine.")
+    return tuple(lines)
 
 
 def _random_words(runs: Sequence[Encoding]) -> str:

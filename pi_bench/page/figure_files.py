@@ -12,6 +12,8 @@ from pi_bench.page.theme import LIGHT, in_light_colors, plot_style
 
 _WIDTH = 480
 _FONT = "Liberation Sans, Arial, sans-serif"
+_LEGEND_COLUMNS = 2
+_CAPTION = {"orient": "bottom", "anchor": "start", "offset": 12, "fontSize": 10, "fontWeight": "normal"}
 _MARK = "(!)"
 """The mark of a caution in a file. The fonts of files lack the sign, and would change for its label."""
 
@@ -33,8 +35,13 @@ def figure_files(plot: Plot) -> Iterator[tuple[str, bytes]]:
     >>> [name for name, _ in figure_files(Plot("bytes", "", "", spec, PageTable("", (), ())))]
     ['bytes.svg', 'bytes.pdf', 'bytes.png']
     """
-    spec = _in_letters(in_light_colors({**plot.spec, "width": _WIDTH, "autosize": "pad"}))
-    style = in_light_colors({**plot_style(), "background": LIGHT["background"], "font": _FONT})
+    caption = {"title": {**_CAPTION, "text": list(plot.caption)}} if plot.caption else {}
+    spec = _in_letters(in_light_colors({**plot.spec, **caption, "width": _WIDTH, "autosize": "pad"}))
+    page_style = plot_style()
+    narrow = {**page_style["legend"], "columns": _LEGEND_COLUMNS}  # as wide as the plot, even with long names
+    style = in_light_colors(
+        {**page_style, "legend": narrow, "background": LIGHT["background"], "font": _FONT}
+    )
     for form, content in converted(spec, style).items():
         yield f"{plot.name}.{form}", content
 

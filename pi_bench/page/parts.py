@@ -55,6 +55,7 @@ class Plot:
         choice_group: the heading under which the list has it; may be empty.
         settings: names and values of the settings by which a reader chooses it; empty if names alone tell the
             plots of the choice apart. All plots of a choice have the same names in the same order.
+        caption: lines under the plot in a file, beside which no heading and no words stand.
 
     >>> Plot("bytes", "Bytes", "One run sends 2.12 MB.", {}, PageTable("bytes", ("run",), ())).choice
     ''
@@ -68,6 +69,7 @@ class Plot:
     choice: str = ""
     choice_group: str = ""
     settings: tuple[tuple[str, str], ...] = ()
+    caption: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

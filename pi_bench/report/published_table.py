@@ -57,22 +57,19 @@ class PaperTable(Protocol):
     def networks(self) -> Sequence[PaperRow]: ...
 
 
-_WANTED = {"relu_count": 6, "offline_s": 5, "link": 8, "protocol": 7, "published_accuracy_without_kd_pct": 5}
+_WANTED = {
+    **{"link": 10, "protocol": 10, "published_relu_count": 7, "published_accuracy_pct": 6, "offline_s": 5},
+    **{"relu_count": 5, "published_accuracy_without_kd_pct": 3},
+}
 """The columns that this table leaves out of narrow text in another order."""
 
-_OF_PAPER = {
-    "relu_count": "ReLUs",
-    "accuracy_pct": "accuracy",
-    "accuracy_without_kd_pct": "accuracy without distillation",
-    "latency_s": "latency",
-}
 _TRAINED_HINT = "--trained FOLDER measures networks that `pi-bench train` wrote, with their accuracy."
 
 _PUBLISHED = (
     TableColumn("method", "method", "name of the method", words=True, folds=True, wanted=8),
     TableColumn(
         "published_relu_count",
-        "ReLUs",
+        "paper ReLUs",
         "number of ReLUs as printed, often rounded",
         lambda row: f"{row['published_relu_count']:,}",
     ),
@@ -84,13 +81,13 @@ _PUBLISHED = (
     ),
     TableColumn(
         "published_accuracy_pct",
-        "accuracy",
+        "paper accuracy",
         "test accuracy in percent as printed",
         lambda row: f"{row['published_accuracy_pct']:.2f} %",
     ),
     TableColumn(
         "published_accuracy_without_kd_pct",
-        "without distillation",
+        "paper accuracy without distillation",
         "test accuracy in percent of the network trained without distillation, as printed",
         lambda row: f"{row['published_accuracy_without_kd_pct']:.2f} %",
     ),
@@ -102,7 +99,7 @@ _PUBLISHED = (
     ),
     TableColumn(
         "published_latency_s",
-        "latency",
+        "paper latency",
         "latency in seconds as printed, on the published test bed",
         lambda row: f"{row['published_latency_s']:g} s",
     ),
@@ -114,11 +111,12 @@ _END = (
 )
 
 
+_OUR_TIMES = ("online_s", "online_q1_s", "offline_s")
 _ALL = (
     TableColumn("network", "network", "the network, as the table prints it", words=True),
     *_PUBLISHED,
     *SETTINGS,
-    *FIGURES,
+    *(replace(each, header=f"our {each.header}") if each.key in _OUR_TIMES else each for each in FIGURES),
     *ORIGIN,
     *_END,
 )
@@ -165,18 +163,12 @@ def published_table(
         # The words of the paper and the counts of the recipe stay; a result says the same of its batch.
         rows += [{**result, **fields} for result in results] or [fields]
     hints = [_TRAINED_HINT] if measured and not accuracies_pct else []
-    return Table(
-        table.title, COLUMNS, tuple(rows), tuple(_notes(table, measured, accuracies_pct)), tuple(hints)
-    )
+    title = f"{table.title}, as published and measured here" if measured else table.title
+    return Table(title, COLUMNS, tuple(rows), tuple(_notes(table, measured, accuracies_pct)), tuple(hints))
 
 
 def _notes(table: PaperTable, measured: Sequence[Row], accuracies_pct: Mapping[str, float]) -> Iterator[str]:
-    of_paper = [
-        words for name, words in _OF_PAPER.items() if any(getattr(row, name) for row in table.networks)
-    ]
-    *first, last = of_paper
-    words = f"{', '.join(first)} and {last}" if first else last
-    yield f"{words} {'are those' if first else 'is that'} of the paper; the other figures are ours."
+    yield 'Figures under "paper" are those that the paper prints. The others were found here, with pi-bench.'
     if table.note:
         yield f"{table.note[0].upper()}{table.note[1:]}."
     if table.test_bed:
@@ -186,3 +178,6 @@ def _notes(table: PaperTable, measured: Sequence[Row], accuracies_pct: Mapping[s
             yield "Our networks have random weights, so they have no accuracy."
         yield from measuring_notes(measured)
     yield from dict.fromkeys(f"{row.network}: {row.note}." for row in table.networks if row.note)
+    place, _, _ = table.title.partition(":")
+    others = (row for row in table.networks if row.source != place)
+    yield from (f"{row.network} ({row.method}): read in {row.source}." for row in others)

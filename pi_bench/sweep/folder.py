@@ -13,10 +13,10 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
@@ -64,10 +64,12 @@ class SweepFolder:
     def __enter__(self) -> Self:
         with self._explained():
             self.path.mkdir(parents=True, exist_ok=True)
-            self._require_definition()
+            renewed = self._require_definition()
             self._lock = os.open(self.path / _DEFINITION, os.O_RDONLY)
         try:
             self._require_alone()
+            if renewed:
+                self._renew_definition()
             self._read()
         except BaseException:
             os.close(self._lock)
@@ -157,26 +159,53 @@ class SweepFolder:
         with self._explained(), whole_file(self.path / name) as file:
             file.write(f"{text.rstrip()}\n".encode())
 
-    def _require_definition(self) -> None:
-        """Writes the definition into an empty folder, and refuses a folder with another one."""
+    def _require_definition(self) -> bool:
+        """Writes the definition into an empty folder, and refuses a folder with another one.
+
+        Returns whether the definition must be written again, because networks without results have changed.
+        """
         wanted = self.sweep.definition()
         path = self.path / _DEFINITION
         if not path.exists():
             if any(not entry.name.startswith(".") for entry in self.path.iterdir()):
                 raise UsageError(f"{self.path} holds other files and no sweep; give a new or an empty folder")
             self._write(_DEFINITION, json.dumps(wanted, indent=2))
-            return
+            return False
         try:
             known = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
             known = None
         if not isinstance(known, dict):
             raise UsageError(f"{path} is damaged; give another folder")
+        changed = self._changed_networks(known, wanted)
+        if changed and not any(
+            self._has_result(cell) for cell in self.sweep.cells if cell.network.name in changed
+        ):
+            return True
         if words := difference(known, wanted):
             raise UsageError(
                 f"{self.path} holds another sweep: {words}; give another folder, or repeat the command of "
                 "this one"
             )
+        return False
+
+    def _renew_definition(self) -> None:
+        """Writes the definition again, and locks the new file before it lets the old one go."""
+        before = self._lock
+        with self._explained():
+            self._write(_DEFINITION, json.dumps(self.sweep.definition(), indent=2))
+            self._lock = os.open(self.path / _DEFINITION, os.O_RDONLY)
+        os.close(before)
+        self._require_alone()
+
+    def _changed_networks(self, known: Mapping[str, Any], wanted: Mapping[str, Any]) -> set[str]:
+        """Returns the names of the networks that have changed; empty if anything else differs."""
+        of_networks = {f"network {cell.network.name}": cell.network.name for cell in self.sweep.cells}
+        changed = {name for name in {*known, *wanted} if known.get(name) != wanted.get(name)}
+        return {of_networks[name] for name in changed} if changed <= {*of_networks} & {*known} else set()
+
+    def _has_result(self, cell: SweepCell) -> bool:
+        return (self.path / f"{cell.stem}.json").exists()
 
     def _require_alone(self) -> None:
         try:
@@ -187,7 +216,7 @@ class SweepFolder:
     def _read(self) -> None:
         for cell in self.sweep.cells:
             path = self.path / f"{cell.stem}.json"
-            if path.exists():
+            if self._has_result(cell):
                 self.rows[cell.number] = result_row(_result(path))
             elif (failed := path.with_suffix(".error")).exists():
                 with self._explained():

@@ -82,7 +82,8 @@ def test_a_killed_sweep_continues_where_it_was(
     text = capsys.readouterr()
     assert "Sweep figures" in text.out and "tiny_1 & <b>|" in text.out
     assert "[4/4] " in text.err and "[1/4] " not in text.err
-    assert f"{len(finished)} of 4 cells are measured already\n" in text.err.partition("[")[0]
+    have = "has a result" if len(finished) == 1 else "have results"
+    assert f"4 cells; {len(finished)} {have} already\n" in text.err.partition("[")[0]
     assert main([*command, "--format", "json"]) == 0  # nothing is measured: the table alone
     table = json.loads(capsys.readouterr().out)
     jsonschema.validate(table, schema_of("table"))
@@ -101,8 +102,13 @@ def test_a_cell_that_fails_is_named_and_tried_again(
     assert text.err.count("b.pt, null, loopback, 1 thread: ") == 2  # as it fails, and at the end
     assert len(list(csv.DictReader(text.out.splitlines()))) == 1
     assert [bool(row["error"]) for row in rows(tmp_path / "figures")] == [False, True]
+    assert "1 cell failed; the same command tries it again" in text.err
     assert main(command) == 11
     assert "[1/2]" not in capsys.readouterr().err
+    shutil.copy(models[1], tmp_path / "b.pt")  # no cell has a result with the damaged one
+    assert main(command) == 0
+    assert "[1/2]" not in capsys.readouterr().err
+    assert [bool(row["error"]) for row in rows(tmp_path / "figures")] == [False, False]
 
 
 @pytest.mark.parametrize(
@@ -156,3 +162,12 @@ def test_a_closed_pipe_ends_nothing(models: list[str], tmp_path: Path) -> None:
         assert process.wait(60) == 0, errors
     assert "Traceback" not in errors
     assert len(list((tmp_path / "figures").glob("*.json"))) == 1
+
+
+@pytest.mark.parametrize("command", ["sweep --network a.pt -o figures", "table deepreduce-4"])
+def test_an_option_for_one_result_is_refused_and_not_ignored(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([*command.split(), "--trace", "t.json"])
+    assert "there is no --trace t.json" in capsys.readouterr().err

@@ -11,6 +11,7 @@ import pytest
 
 from pi_bench.cli import main
 from pi_bench.report.documents import schema_of
+from pi_bench.report.published_table import COLUMNS
 
 QUICK = ("--protocol", "null", "--runs", "1", "--warmup", "0", "--threads", "1", "--no-history")
 
@@ -36,8 +37,10 @@ def test_a_network_of_table_4_is_measured_beside_its_published_figures(
     assert main([*command, "--format", "latex"]) == 0  # the same command prints, and measures nothing again
     assert {path: path.read_bytes() for path in folder.glob("*.json")} == before
     text = capsys.readouterr().out
-    assert "7,168 & 7,168 & 62.30 \\% & 0.21 s & " in text and "trained" not in text
-    assert r"\begin{tabular}{lrrrrrr}" in text and "% left out, and in csv and json: middle half, " in text
+    assert "7,168 & 62.30 \\% & 0.21 s & " in text and "trained" not in text
+    assert (
+        r"\begin{tabular}{lrrrrrr}" in text and "% left out, and in csv and json: our middle half, " in text
+    )
     trained = tmp_path / "trained" / "resnet18-cifar100-7168"
     trained.mkdir(parents=True)
     (trained / "model.pt").write_bytes(next((folder / "models").iterdir()).read_bytes())
@@ -61,12 +64,23 @@ def test_published_figures_of_some_networks(capsys: pytest.CaptureFixture[str]) 
     assert main(["table", "deepreduce-4", "--published", "--network", "*-12288", "--format", "json"]) == 0
     table = json.loads(capsys.readouterr().out)
     assert [row["published_latency_s"] for row in table["rows"]] == [0.45]
-    assert table["notes"][0].startswith("ReLUs, accuracy and latency are those of the paper; ")
-    assert main(["table", "deepreduce-4", "--published", "--format", "json"]) == 0
-    first, *_ = json.loads(capsys.readouterr().out)["notes"]
-    assert first.startswith(
-        "ReLUs, accuracy, accuracy without distillation and latency are those of the paper; "
+    assert (
+        table["notes"][0]
+        == 'Figures under "paper" are those that the paper prints. The others were found here, with pi-bench.'
     )
+    assert main(["table", "deepreduce-6", "--published", "--format", "json"]) == 0
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    assert "24.6K ReLUs: Table 4 prints 0.56 s." in notes
+    assert "ResNet (SAFENet): read in DeepReDuce Section 5.2 (text; latency as printed there)." in notes
+
+
+def test_every_heading_of_a_figure_says_whose_it_is() -> None:
+    """Both latencies are online latencies, of different machines and protocols."""
+    headers = {column.key: column.header for column in COLUMNS if column.header}
+    figures = {key: words for key, words in headers.items() if "latency" in words or key.endswith("_s")}
+    assert set(figures) >= {"published_latency_s", "online_s", "offline_s"}
+    assert all(words.startswith(("paper", "our")) for words in figures.values())
+    assert all(headers[key].startswith("paper") for key in headers if key.startswith("published_"))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pi_bench.page import sections_of
+from pi_bench.page.figure_files import figure_files
 from pi_bench.page.parts import Plot
 from pi_bench.page.published import published_on
 from tests.unit.page.stored_runs import inputs_of, latency_fields, scored, variant
@@ -86,6 +87,22 @@ def test_no_two_series_look_alike_and_each_line_has_the_color_of_its_series() ->
     assert len(set(looks.values())) == len(looks) >= 9
     joined = [looks[name][0] for name in looks if "latency and accuracy as published" in name]
     assert [line["encoding"]["color"]["value"] for line in lines] == joined != []
+
+
+def test_a_file_of_the_plot_says_whose_each_figure_is() -> None:
+    """A file has neither the heading nor the words of the page."""
+    plot = plot_of({**variant(), "cautions": [{"code": "load", "text": "busy", "phases": []}]})
+    svg = next(content for name, content in figure_files(plot) if name.endswith(".svg")).decode()
+    for words in (
+        "Hollow: accuracies as published",
+        "have random weights",
+        "1 of the results that were measured",
+    ):
+        assert words in svg
+    assert "DELPHI" not in {
+        row["made_by"] for layer in plot.spec["layer"] for row in layer["data"]["values"] if "made_by" in row
+    }
+    assert plot_of(variant(), scored()).caption == ("The networks that were measured have random weights.",)
 
 
 def test_marks_with_a_published_accuracy_are_hollow() -> None:

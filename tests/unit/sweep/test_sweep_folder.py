@@ -139,6 +139,34 @@ def test_another_sweep_is_refused_with_the_difference(tmp_path: Path, other: Swe
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_a_network_without_results_may_change(tmp_path: Path) -> None:
+    """A damaged file can be repaired without losing the cells of the others."""
+
+    def measure(cell: SweepCell) -> Result:
+        if cell.network.name == "b":
+            raise ModelError("b.pt is damaged")
+        return RESULT
+
+    assert run(tmp_path, measure)[0] == [1, 2, 3, 4]
+    repaired = [NETWORKS[0], dataclasses.replace(NETWORKS[1], identity="repaired")]
+    sweep = Sweep(tuple(cells_of(repaired, ["fss"], [None, Link.parse("lan")], [1])), {"runs": 5})
+    with (
+        SweepFolder(tmp_path, SWEEP),
+        pytest.raises(UsageError, match="another command measures the sweep in"),
+    ):
+        run(tmp_path, lambda cell: RESULT, sweep)
+    with (
+        SweepFolder(tmp_path, sweep),
+        pytest.raises(UsageError, match="another command measures the sweep in"),
+    ):
+        run(tmp_path, lambda cell: RESULT, sweep)
+    with pytest.raises(UsageError, match="its --runs is 5, and 3 is asked for"):
+        run(tmp_path, lambda cell: RESULT, dataclasses.replace(sweep, options={"runs": 3}))
+    assert run(tmp_path, lambda cell: RESULT, sweep)[0] == [3, 4]
+    with pytest.raises(UsageError, match="the network b has changed since"):
+        run(tmp_path, lambda cell: RESULT)
+
+
 def test_other_files_a_damaged_result_and_a_second_call_are_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("text")
     with pytest.raises(UsageError, match="holds other files and no sweep; give a new or an empty folder"):
