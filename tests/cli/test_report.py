@@ -73,8 +73,8 @@ def test_an_older_page_stays_whole_if_a_result_cannot_be_read(
 ) -> None:
     page = tmp_path / "report.html"
     page.write_text("older")
-    (results / "9.json").write_text(json.dumps({**variant(), "schema_version": 9}))
-    assert main(["report", str(results), "-o", str(page)]) == 4
+    (newer := tmp_path / "9.json").write_text(json.dumps({**variant(), "schema_version": 9}))
+    assert main(["report", str(results), str(newer), "-o", str(page)]) == 4
     assert capsys.readouterr().err.startswith("error: ")
     assert page.read_text() == "older"
-    assert sorted(os.listdir(tmp_path)) == ["report.html", "results"]
+    assert sorted(os.listdir(tmp_path)) == ["9.json", "report.html", "results"]
