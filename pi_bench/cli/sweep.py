@@ -75,8 +75,10 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _table(folder: SweepFolder) -> Table:
+    from pi_bench.report.quantities import counted
     from pi_bench.report.result_table import result_table
 
     rows, count = folder.finished_rows(), len(folder.sweep.cells)
-    notes = [] if len(rows) == count else [f"{len(rows)} of {count} cells are measured."]
+    verb = "is" if len(rows) == 1 else "are"
+    notes = [] if len(rows) == count else [f"{len(rows)} of {counted(count, 'cell')} {verb} measured."]
     return result_table(rows, f"Sweep {folder.path.name}", notes)

@@ -77,8 +77,8 @@ def measure_cells(
     if outcome.interruption is not None:
         failures.add(
             outcome.interruption,
-            f"{interruption_word(outcome.interruption)} after {done} of {len(cells)} cells, which {path} "
-            "keeps; the same command continues",
+            f"{interruption_word(outcome.interruption)} after {done} of {counted(len(cells), 'cell')}, "
+            f"which {path} keeps; the same command continues",
         )
     return failures.report()
 
@@ -104,7 +104,8 @@ class _Watched:
         """Prints a line about the cells that an earlier call has measured."""
         done, count = len(self._folder.rows), len(self._folder.sweep.cells)
         if done:
-            print(f"{done} of {counted(count, 'cell')} are measured already", file=sys.stderr, flush=True)
+            verb = "is" if done == 1 else "are"
+            print(f"{done} of {counted(count, 'cell')} {verb} measured already", file=sys.stderr, flush=True)
 
     def measure(self, cell: SweepCell) -> Result:
         """Measures one cell as `pi-bench latency` does. An interrupted measurement is none."""

@@ -15,6 +15,7 @@ from pi_bench.history.result_files import file_results
 from pi_bench.report.documents.accuracy import Accuracy
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.stored import stored_result
+from pi_bench.sweep.folder import holds_sweep
 from pi_bench.unknown_name import similar_names
 
 _KINDS: dict[str, type[Result] | type[Accuracy]] = {"latency": Result, "accuracy": Accuracy}
@@ -113,6 +114,10 @@ def _of_folder(folder: Path, passed_over: list[str]) -> list[_Shown]:
             shown += _of_file(path, reasons)
         except InputError as error:
             reasons.append(str(error))
+    if not shown and not reasons and holds_sweep(folder):
+        raise InputError(
+            f"no cell of the sweep in {folder} is finished yet; the command that began the sweep continues it"
+        )
     if not shown:
         raise InputError(
             f"the folder {folder} holds no result that a page shows; "

@@ -82,7 +82,8 @@ def test_a_killed_sweep_continues_where_it_was(
     text = capsys.readouterr()
     assert "Sweep figures" in text.out and "tiny_1 & <b>|" in text.out
     assert "[4/4] " in text.err and "[1/4] " not in text.err
-    assert f"{len(finished)} of 4 cells are measured already\n" in text.err.partition("[")[0]
+    verb = "is" if len(finished) == 1 else "are"
+    assert f"{len(finished)} of 4 cells {verb} measured already\n" in text.err.partition("[")[0]
     assert main([*command, "--format", "json"]) == 0  # nothing is measured: the table alone
     table = json.loads(capsys.readouterr().out)
     jsonschema.validate(table, schema_of("table"))
@@ -137,7 +138,11 @@ def test_a_folder_that_cannot_be_used_is_refused(
     command = ["sweep", "--network", models[0], "--protocol", "null", *QUICK, "--no-history", "-o"]
     assert main([*command, "/proc/figures"]) == 2
     assert "cannot use /proc/figures as the folder of a sweep" in capsys.readouterr().err
+    assert main([*command, models[0]]) == 2
+    assert f"{models[0]} as the folder of a sweep: it is a file, and no folder" in capsys.readouterr().err
     assert main([*command, str(tmp_path / "figures")]) == 0
+    assert main([*command, str(tmp_path / "figures")]) == 0
+    assert "1 of 1 cell is measured already\n" in capsys.readouterr().err
     assert main([*command, str(tmp_path / "figures"), "--link", "lan"]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert "holds another sweep: it has no link lan; give another folder" in error

@@ -11,6 +11,9 @@ import pytest
 from pi_bench.errors import InputError, UsageError
 from pi_bench.history import History
 from pi_bench.page.inputs import read_inputs
+from pi_bench.sweep.cells import Network, SweepCell
+from pi_bench.sweep.definition import Sweep
+from pi_bench.sweep.folder import SweepFolder
 from tests.unit.page.stored_runs import accuracy_fields, variant
 
 COMPARISON = {
@@ -104,8 +107,15 @@ def test_a_value_that_no_result_has_is_named_by_its_field(tmp_path: Path) -> Non
 
 
 def test_an_empty_folder_and_a_mistyped_file_are_refused_with_help(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no result"):
+    with pytest.raises(InputError, match=r"holds no result .*; write one with"):
         read_inputs([str(tmp_path)], None)
+    cell = SweepCell(1, Network("a", "0123"), "fss", None, 2)
+    with SweepFolder(tmp_path / "sweep", Sweep((cell,), {"runs": 5})) as folder:
+        folder.keep_failure(cell, "no memory")
+    with pytest.raises(
+        InputError, match=r"no cell of the sweep in .*sweep is finished yet; the command that"
+    ):
+        read_inputs([str(tmp_path / "sweep")], None)
     write(tmp_path / "result.json", variant())
     with pytest.raises(UsageError, match=r"no file .*reslt\.json; did you mean result\.json\?"):
         read_inputs([str(tmp_path / "reslt.json")], None)
