@@ -244,6 +244,8 @@ def reason(error: Exception) -> str:
 
     >>> reason(FileNotFoundError(2, "No such file or directory"))
     'No such file or directory'
+    >>> reason(FileExistsError(17, "File exists"))  # from making a folder
+    'it is a file, and no folder'
     >>> reason(KeyError("recipe"))
     "it lacks 'recipe'"
     """
@@ -253,6 +255,8 @@ def reason(error: Exception) -> str:
     match error:
         case PiBenchError():
             return str(error)
+        case FileExistsError():
+            return "it is a file, and no folder"
         case OSError():
             return error.strerror or "the system refuses it"
         case UnicodeDecodeError():

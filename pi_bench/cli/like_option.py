@@ -36,7 +36,7 @@ def expanded(words: Sequence[str], make_parser: Callable[[], argparse.ArgumentPa
 
     Raises:
         UsageError: the input file of the result is not given anew.
-        InputError: the file holds no result of `pi-bench latency`.
+        InputError: the file holds no result of `pi-bench latency`, or one of a newer version.
 
     >>> expanded(["latency", "model.pt"], argparse.ArgumentParser)
     ['latency', 'model.pt']
@@ -44,11 +44,15 @@ def expanded(words: Sequence[str], make_parser: Callable[[], argparse.ArgumentPa
     name = _named(words)
     if name is None or words[0] != "latency":
         return list(words)
-    from pi_bench.history.facts import kind_of
+    from pi_bench.history.facts import kind_of, require_version
 
     document = _document(name)
     if kind_of(document) != "latency":
         raise InputError(f"{name} holds no result of `pi-bench latency`")
+    try:
+        require_version(document, older=True)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
     arguments, protocol = document.get("arguments"), document["protocol"]
     if not isinstance(arguments, Mapping) or not isinstance(protocol, str):
         raise InputError(f"{name} does not say with which options it was measured; measure it again")

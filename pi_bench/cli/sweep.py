@@ -76,6 +76,7 @@ def run(parsed: argparse.Namespace) -> int:
 
 
 def _table(folder: SweepFolder) -> Table:
+    from pi_bench.report.quantities import counted
     from pi_bench.report.result_table import result_table
 
     rows, count = folder.finished_rows(), len(folder.sweep.cells)
@@ -83,8 +84,7 @@ def _table(folder: SweepFolder) -> Table:
     if len(rows) < count:
         missing = [cell.words for cell in folder.sweep.cells if not folder.is_finished(cell)]
         more = f"; and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        notes.append(
-            f"{len(rows)} of {count} cells are measured. Without a result: "
-            f"{'; '.join(missing[:_NAMED])}{more}."
-        )
+        verb = "is" if len(rows) == 1 else "are"
+        notes.append(f"{len(rows)} of {counted(count, 'cell')} {verb} measured.")
+        notes.append(f"Without a result: {'; '.join(missing[:_NAMED])}{more}.")
     return result_table(rows, f"Sweep {folder.path.name}", notes)

@@ -84,8 +84,8 @@ def measure_cells(
     if outcome.interruption is not None:
         failures.add(
             outcome.interruption,
-            f"{interruption_word(outcome.interruption)} after {done} of {len(cells)} cells, which {path} "
-            "keeps; the same command continues",
+            f"{interruption_word(outcome.interruption)} after {done} of {counted(len(cells), 'cell')}, "
+            f"which {path} keeps; the same command continues",
         )
     return failures.report()
 

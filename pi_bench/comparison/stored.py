@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from pi_bench.errors import InputError, UsageError
 from pi_bench.history import History
 from pi_bench.history.facts import kind_of
 from pi_bench.history.result_files import read_file
 from pi_bench.report.documents.latency import Result
+from pi_bench.report.stored import stored_result
 
 
 def read_results(names: Sequence[str], history: Path | None, *, files: bool = True) -> list[Result]:
@@ -50,6 +49,6 @@ def _result(name: str, document: Any) -> Result:
             f"{name} is a result of another command; only results of `pi-bench latency` are compared"
         )
     try:
-        return msgspec.convert(document, Result)
-    except msgspec.ValidationError:
-        raise InputError(f"{name} was written by another version of pi-bench; measure it again") from None
+        return stored_result(document, Result)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None

@@ -80,6 +80,7 @@ class History:
         create: whether a file that does not exist is made.
 
     Raises:
+        UsageError: there is no such file, and it is not to be made.
         InputError: the file is no history, is damaged, was made by a newer version, or cannot be opened, or
             its folder does not exist.
 
@@ -92,7 +93,7 @@ class History:
     def __init__(self, path: Path, *, create: bool = True) -> None:
         self.path = path
         if not create and not path.exists():
-            raise InputError(
+            raise UsageError(
                 f"there is no history {path}; pi-bench latency, accuracy and compare keep their runs there"
             )
         _require_folder(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ _MARKS = {
     "comparison": ("sides", "ratios"),
 }
 """The fields by which a result of each kind is recognized."""
+SCHEMA_VERSIONS = {"latency": 2, "accuracy": 2, "comparison": 1}
+"""The schema version of each kind of result that this pi-bench writes and reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,49 @@ def kind_of(document: object) -> str:
     raise InputError(
         "this is no result of pi-bench latency, accuracy or compare; write one with their option --json FILE"
     )
+
+
+def require_version(document: Mapping[str, Any], *, older: bool = False) -> None:
+    """Refuses a result of another schema version than this pi-bench reads.
+
+    Args:
+        older: whether results of older versions are taken, which a history keeps.
+
+    Raises:
+        InputError: the result has another version. The message names both.
+
+    >>> require_version({"sides": [], "ratios": [], "schema_version": 999})
+    Traceback (most recent call last):
+    pi_bench.errors.InputError: this result has the schema version 999, and this pi-bench reads version 1; ...
+    """
+    known, version = SCHEMA_VERSIONS[kind_of(document)], document.get("schema_version")
+    if version == known or (older and (version is None or (type(version) is int and 0 < version < known))):
+        return
+    raise InputError(
+        f"this result has the schema version {version!r:.20}, and this pi-bench reads version {known}; "
+        "measure it again, or use the pi-bench that wrote it"
+    )
+
+
+def require_finite(document: Any) -> None:
+    """Refuses a result with a number that JSON does not know, such as NaN, and names its field.
+
+    Raises:
+        InputError: a number is not finite.
+
+    >>> require_finite({"online": {"latency_s": {"samples": [1.0, float("nan")]}}})
+    Traceback (most recent call last):
+    pi_bench.errors.InputError: the field online.latency_s.samples[1] of this result is nan, ...
+    """
+    waiting = [("", document)]
+    while waiting:
+        name, value = waiting.pop()
+        if isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"the field {name} of this result is {value}, which is no finite number")
+        if isinstance(value, Mapping):
+            waiting += [(f"{name}.{key}" if name else str(key), each) for key, each in value.items()]
+        elif isinstance(value, list):
+            waiting += [(f"{name}[{number}]", each) for number, each in enumerate(value)]
 
 
 def facts_of(document: Mapping[str, Any]) -> RunFacts:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import msgspec
+from typing import Any, TypeAlias
 
 from pi_bench.errors import InputError, UsageError
 from pi_bench.history import History
 from pi_bench.history.facts import kind_of
-from pi_bench.history.result_files import read_file
+from pi_bench.history.result_files import file_results
 from pi_bench.report.documents.accuracy import Accuracy
 from pi_bench.report.documents.latency import Result
+from pi_bench.report.stored import stored_result
+from pi_bench.sweep.folder import holds_sweep
 from pi_bench.unknown_name import similar_names
 
 _KINDS: dict[str, type[Result] | type[Accuracy]] = {"latency": Result, "accuracy": Accuracy}
-_VERSIONS = {"latency": 2, "accuracy": 2}
+_Shown: TypeAlias = tuple[str, dict[str, Any], Result | Accuracy]
+"""A short name, the values of the JSON, and the result."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class PageInputs:
         results: those of `pi-bench latency`.
         accuracies: those of `pi-bench accuracy`.
         documents: the values of the JSON of both, in the order in which they were given.
-        passed_over: the files of folders that hold no result, each with the reason.
+        passed_over: the files of folders and the lines of files without a result that a page shows, each
+            with the reason.
 
     >>> PageInputs().documents
     []
@@ -68,69 +70,86 @@ def read_inputs(names: Sequence[str], history: Path | None) -> PageInputs:
 
     Raises:
         UsageError: there is no such file or run. The message offers similar names.
-        InputError: a file holds no result, another version wrote it, or a folder holds none.
+        InputError: a file or a folder holds no result that a page shows.
 
     >>> read_inputs([], None).results
     []
     """
     found, seen = PageInputs(), set()
     for name in names:
-        for short, document in _documents(name, history, found.passed_over):
+        for short, document, result in _shown(name, history, found.passed_over):
             content = json.dumps(document, sort_keys=True)
             if content in seen:
                 continue
             seen.add(content)
-            _add(found, short, name if short in name else f"{name}: {short}", document)
+            found.documents.append(document)
+            if isinstance(result, Accuracy):
+                found.accuracies.append(result)
+            else:
+                found.results.append(NamedResult(short, result))
+    found.passed_over = list(dict.fromkeys(found.passed_over))
     return found
 
 
-def _add(found: PageInputs, short: str, name: str, document: dict[str, Any]) -> None:
-    result = _converted(name, document)
-    found.documents.append(document)
-    if isinstance(result, Accuracy):
-        found.accuracies.append(result)
-    else:
-        found.results.append(NamedResult(short, result))
-
-
-def _documents(
-    name: str, history: Path | None, passed_over: list[str]
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields the results behind a name, each with a short name of its own."""
+def _shown(name: str, history: Path | None, passed_over: list[str]) -> list[_Shown]:
+    """Returns the results behind a name, each with a short name of its own."""
     path = Path(name)
     if path.is_dir():
-        yield from _of_folder(path, passed_over)
-    elif path.exists():
-        yield from _of_file(path)
-    else:
-        yield name, _of_history(name, history)
+        return _of_folder(path, passed_over)
+    if path.exists():
+        return _of_file(path, passed_over)
+    document = _of_history(name, history)
+    return [(name, document, _converted(f"run {name}", document))]
 
 
-def _of_folder(folder: Path, passed_over: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yields the results of all JSON files below a folder.
+def _of_folder(folder: Path, passed_over: list[str]) -> list[_Shown]:
+    """Returns the results of all JSON files below a folder.
 
     A folder may hold other JSON files, such as the plan of a sweep. They are passed over, and said to be.
     """
-    count = 0
+    shown: list[_Shown] = []
+    reasons: list[str] = []
     for path in sorted(folder.rglob("*.json")):
         try:
-            results = list(_of_file(path))
+            shown += _of_file(path, reasons)
         except InputError as error:
-            passed_over.append(str(error))
-            continue
-        yield from results
-        count += len(results)
-    if not count:
+            reasons.append(str(error))
+    if not shown and not reasons and holds_sweep(folder):
         raise InputError(
-            f"the folder {folder} holds no result; write one with `pi-bench latency MODEL --json FILE`"
+            f"no cell of the sweep in {folder} is finished yet; the command that began the sweep continues it"
         )
+    if not shown:
+        raise InputError(
+            f"the folder {folder} holds no result that a page shows; "
+            + (_first(reasons) or "write one with `pi-bench latency MODEL --json FILE`")
+        )
+    passed_over += reasons
+    return shown
 
 
-def _of_file(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    found = read_file(path)
-    for number, (document, tags) in enumerate(found, start=1):
-        several = f" {tags[0] if tags else number}" if len(found) > 1 else ""
-        yield f"{path.stem}{several}", document
+def _of_file(path: Path, passed_over: list[str]) -> list[_Shown]:
+    """Returns the results of a file. Of several, those that a page does not show are passed over."""
+    shown: list[_Shown] = []
+    reasons: list[str] = []
+    for each in file_results(path, reasons):
+        try:
+            result = _converted(each.place, each.document)
+        except InputError as error:
+            if each.line is None:
+                raise
+            reasons.append(str(error))
+        else:
+            several = "" if each.line is None else f" {each.tags[0] if each.tags else each.line}"
+            shown.append((f"{path.stem}{several}", each.document, result))
+    if not shown:
+        raise InputError(f"{path} holds no result that a page shows; {_first(reasons)}")
+    passed_over += reasons
+    return shown
+
+
+def _first(reasons: Sequence[str]) -> str:
+    more = f" (and {len(reasons) - 1:,} more)" if len(reasons) > 1 else ""
+    return f"{reasons[0]}{more}" if reasons else ""
 
 
 def _of_history(name: str, history: Path | None) -> dict[str, Any]:
@@ -153,22 +172,16 @@ def _siblings(path: Path) -> list[str]:
         return []
 
 
-def _converted(name: str, document: dict[str, Any]) -> Result | Accuracy:
-    kind = kind_of(document)
-    if kind not in _KINDS:
-        raise InputError(
-            f"{name} is a result of `pi-bench compare`; a page shows results of latency and accuracy"
-        )
-    version, known = document.get("schema_version"), _VERSIONS[kind]
-    if version != known:
-        raise InputError(
-            f"{name} has the schema version {version!r:.20}, and this pi-bench reads version {known}; "
-            "measure it again, or use the pi-bench that wrote it"
-        )
+def _converted(place: str, document: dict[str, Any]) -> Result | Accuracy:
     try:
-        return msgspec.convert(printable(document), _KINDS[kind])
-    except msgspec.ValidationError:
-        raise InputError(f"{name} was written by another version of pi-bench; measure it again") from None
+        kind = kind_of(document)
+        if kind not in _KINDS:
+            raise InputError(
+                "this is a result of `pi-bench compare`; a page shows results of latency and accuracy"
+            )
+        return stored_result(printable(document), _KINDS[kind])
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
 
 
 def printable(value: Any) -> Any:

@@ -7,6 +7,7 @@ Documents:
     result, inspection, export           those of `latency`, `inspect` and `export`
     accuracy, comparison, micro          those of `accuracy`, `compare` and `micro`
     notebook                             results in notebooks: frames of pandas, HTML
+    stored                               a document from the values of its JSON
 
 Screens:
     terminal, details                    `latency`: the first screen, and what `--layers all` adds

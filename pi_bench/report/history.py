@@ -9,8 +9,6 @@ import textwrap
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-import msgspec
-
 from pi_bench.errors import InputError
 from pi_bench.history import RunFacts, StoredRun
 from pi_bench.history.facts import kind_of
@@ -172,19 +170,18 @@ def render_document(fields: Mapping[str, Any], shown: Shown | None = None) -> st
     from pi_bench.report.documents.accuracy import Accuracy
     from pi_bench.report.documents.comparison import ComparisonResult
     from pi_bench.report.documents.latency import Result
+    from pi_bench.report.stored import stored_result
     from pi_bench.report.terminal import render_result
 
     kind = kind_of(fields)
     try:
         if kind == "latency":
-            return render_result(msgspec.convert(fields, Result), labels=[], shown=shown)
+            return render_result(stored_result(fields, Result), labels=[], shown=shown)
         if kind == "comparison":
-            return render_comparison(msgspec.convert(fields, ComparisonResult))
-        return render_accuracy(msgspec.convert(fields, Accuracy), shown)
-    except msgspec.ValidationError:
-        raise InputError(
-            "another version of pi-bench wrote this result; --json FILE writes its values"
-        ) from None
+            return render_comparison(stored_result(fields, ComparisonResult))
+        return render_accuracy(stored_result(fields, Accuracy), shown)
+    except InputError as error:
+        raise InputError(f"{error}; --json FILE writes its values") from None
 
 
 def _seconds(value_s: float | None) -> str:

@@ -230,6 +230,17 @@ class SweepFolder:
             raise OutputError(f"cannot use {self.path} as the folder of a sweep: {reason(error)}") from None
 
 
+def holds_sweep(path: Path) -> bool:
+    """Tells whether a folder is that of a sweep, which may have no finished cell yet.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as name:
+    ...     holds_sweep(Path(name))
+    False
+    """
+    return (path / _DEFINITION).is_file()
+
+
 _CELL = TableColumn("cell", "", "number of the cell")
 _FILES = (
     TableColumn("file", "", "file of the whole result; empty if there is none yet"),

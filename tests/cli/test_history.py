@@ -142,7 +142,7 @@ def test_a_history_that_cannot_be_used_loses_no_measurement(
     assert "online latency" in out
     assert f"warning: this run is not kept: there is no folder {mistyped.parent}" in err
     assert not mistyped.parent.exists()
-    assert main(["history", "--history", str(tmp_path / "none.db")]) == 4
+    assert main(["history", "--history", str(tmp_path / "none.db")]) == 2
 
 
 def test_an_export_does_not_replace_the_database(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

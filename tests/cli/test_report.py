@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pi_bench.cli import main
+from pi_bench.history import History
 from tests.unit.page.stored_runs import several, variant
 
 
@@ -63,9 +64,20 @@ def test_an_output_that_cannot_be_written_is_refused_before_anything_is_read(
     assert "it is an input of this command" in capsys.readouterr().err
     assert first.read_bytes() == before
     assert main(["report", str(results), "--figures", str(first)]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    err = capsys.readouterr().err
+    assert f"cannot use {first} as the output folder: it is a file, and no folder\n" in err
+    assert err.count("\n") == 1
     assert main(["report", str(results)]) == 2
     assert "nothing to write" in capsys.readouterr().err
+
+
+def test_a_run_has_one_exit_code_whether_it_or_its_history_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    History(tmp_path / "empty.db").close()
+    for history in ("none.db", "empty.db"):
+        assert main(["report", "last", "-o", "-", "--history", str(tmp_path / history)]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_an_older_page_stays_whole_if_a_result_cannot_be_read(
@@ -73,8 +85,8 @@ def test_an_older_page_stays_whole_if_a_result_cannot_be_read(
 ) -> None:
     page = tmp_path / "report.html"
     page.write_text("older")
-    (results / "9.json").write_text(json.dumps({**variant(), "schema_version": 9}))
-    assert main(["report", str(results), "-o", str(page)]) == 4
+    (newer := tmp_path / "9.json").write_text(json.dumps({**variant(), "schema_version": 9}))
+    assert main(["report", str(results), str(newer), "-o", str(page)]) == 4
     assert capsys.readouterr().err.startswith("error: ")
     assert page.read_text() == "older"
-    assert sorted(os.listdir(tmp_path)) == ["report.html", "results"]
+    assert sorted(os.listdir(tmp_path)) == ["9.json", "report.html", "results"]

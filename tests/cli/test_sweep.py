@@ -143,7 +143,11 @@ def test_a_folder_that_cannot_be_used_is_refused(
     command = ["sweep", "--network", models[0], "--protocol", "null", *QUICK, "--no-history", "-o"]
     assert main([*command, "/proc/figures"]) == 2
     assert "cannot use /proc/figures as the folder of a sweep" in capsys.readouterr().err
+    assert main([*command, models[0]]) == 2
+    assert f"{models[0]} as the folder of a sweep: it is a file, and no folder" in capsys.readouterr().err
     assert main([*command, str(tmp_path / "figures")]) == 0
+    assert main([*command, str(tmp_path / "figures")]) == 0
+    assert "1 cell; 1 has a result already\n" in capsys.readouterr().err
     assert main([*command, str(tmp_path / "figures"), "--link", "lan"]) == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert "holds another sweep: it has no link lan; give another folder" in error

@@ -167,7 +167,7 @@ def test_other_files_are_refused_and_stay(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=words):
             History(path)
         assert path.read_bytes() == before
-    with pytest.raises(InputError, match="there is no history"):
+    with pytest.raises(UsageError, match="there is no history"):
         History(tmp_path / "none.db", create=False)
 
 

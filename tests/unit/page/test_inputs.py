@@ -11,7 +11,17 @@ import pytest
 from pi_bench.errors import InputError, UsageError
 from pi_bench.history import History
 from pi_bench.page.inputs import read_inputs
+from pi_bench.sweep.cells import Network, SweepCell
+from pi_bench.sweep.definition import Sweep
+from pi_bench.sweep.folder import SweepFolder
 from tests.unit.page.stored_runs import accuracy_fields, variant
+
+COMPARISON = {
+    "schema_version": 1,
+    "sides": [{"name": "one", "sessions": []}],
+    "ratios": [],
+    "environment": {"time": ""},
+}
 
 
 def write(path: Path, fields: Any) -> str:
@@ -55,8 +65,8 @@ def test_a_run_of_the_history_is_found_by_number_tag_and_last_and_shown_once(tmp
     ("fields", "words"),
     [
         ({**variant(), "schema_version": 3}, "schema version 3, and this pi-bench reads version 2"),
-        ({**variant(), "unheard_of": 1}, "written by another version of pi-bench"),
-        ({"sides": [], "ratios": [], "environment": {"time": ""}}, "a result of `pi-bench compare`"),
+        ({**variant(), "unheard_of": 1}, "another version of pi-bench wrote"),
+        (COMPARISON, "a result of `pi-bench compare`"),
         ({"network": {}}, "no result of pi-bench"),
     ],
 )
@@ -67,16 +77,45 @@ def test_a_file_that_cannot_be_shown_is_refused(tmp_path: Path, fields: Any, wor
     assert "given.json" in str(caught.value) and "\n" not in str(caught.value)
 
 
-def test_a_folder_with_a_result_of_another_version_is_refused_as_a_whole(tmp_path: Path) -> None:
-    write(tmp_path / "good.json", variant())
-    write(tmp_path / "new.json", {**variant(), "schema_version": 3})
-    with pytest.raises(InputError, match="new has the schema version 3"):
-        read_inputs([str(tmp_path)], None)
+def test_a_folder_and_a_file_of_several_pass_over_other_versions_and_comparisons(tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    write(folder / "good.json", variant(name="first"))
+    newer = write(folder / "new.json", {**variant(), "schema_version": 999, "runs": "many"})
+    lines = tmp_path / "all.jsonl"
+    results = (variant(name="second"), {**variant(), "schema_version": 1}, COMPARISON)
+    lines.write_text("\n\n".join(json.dumps({"tags": [], "result": each}) for each in results))
+    found = read_inputs([str(folder), str(lines)], None)
+    assert [each.result.network.name for each in found.results] == ["first", "second"]
+    versions = "and this pi-bench reads version 2; measure it again, or use the pi-bench that wrote it"
+    assert found.passed_over == [
+        f"{newer}: this result has the schema version 999, {versions}",
+        f"line 3 of {lines}: this result has the schema version 1, {versions}",
+        f"line 5 of {lines}: this is a result of `pi-bench compare`; a page shows results of latency and "
+        "accuracy",
+    ]
+    (folder / "good.json").unlink()
+    with pytest.raises(InputError, match=r"no result that a page shows; .*new\.json: .* version 999"):
+        read_inputs([str(folder)], None)
+
+
+def test_a_value_that_no_result_has_is_named_by_its_field(tmp_path: Path) -> None:
+    for value, words in ((float("nan"), "is nan, which is no finite number"), (-1.0, "has a value that no")):
+        fields = variant()
+        fields["online"]["latency_s"]["median"] = value
+        with pytest.raises(InputError, match=rf"the field online\.latency_s\.median of this result {words}"):
+            read_inputs([write(tmp_path / "given.json", fields)], None)
 
 
 def test_an_empty_folder_and_a_mistyped_file_are_refused_with_help(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="holds no result"):
+    with pytest.raises(InputError, match=r"holds no result .*; write one with"):
         read_inputs([str(tmp_path)], None)
+    cell = SweepCell(1, Network("a", "0123"), "fss", None, 2)
+    with SweepFolder(tmp_path / "sweep", Sweep((cell,), {"runs": 5})) as folder:
+        folder.keep_failure(cell, "no memory")
+    with pytest.raises(
+        InputError, match=r"no cell of the sweep in .*sweep is finished yet; the command that"
+    ):
+        read_inputs([str(tmp_path / "sweep")], None)
     write(tmp_path / "result.json", variant())
     with pytest.raises(UsageError, match=r"no file .*reslt\.json; did you mean result\.json\?"):
         read_inputs([str(tmp_path / "reslt.json")], None)
