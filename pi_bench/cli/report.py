@@ -78,6 +78,7 @@ def run(parsed: argparse.Namespace) -> int:
     from pi_bench.page.runs import labeled_runs
     from pi_bench.page.set_up import set_up_text
     from pi_bench.page.shared_settings import shared_settings
+    from pi_bench.report.quantities import counted
 
     if parsed.output is None and parsed.figures is None:
         raise UsageError("there is nothing to write: give -o FILE.html, --figures FOLDER or both")
@@ -88,6 +89,9 @@ def run(parsed: argparse.Namespace) -> int:
         writable_folder(Path(parsed.figures))
     for reason in inputs.passed_over:
         print(f"warning: passed over: {reason}", file=sys.stderr)
+    if inputs.unmeasured:
+        cells = counted(len(inputs.unmeasured), "cell")
+        print(f"warning: {cells} without a result in the sweep; the page names them", file=sys.stderr)
     runs = labeled_runs(inputs.results)
     names = [each.result.network.name for each in inputs.results]
     names += [text for each in inputs.accuracies for text in (each.network.name, each.data.source)]

@@ -76,7 +76,7 @@ def sections_of(inputs: PageInputs, published: PublishedPoints | None = None) ->
     """
     runs = labeled_runs(inputs.results)
     sections = [
-        headline.section(runs),
+        headline.section(runs, inputs.unmeasured),
         phases.section(runs),
         causes.section(runs),
         layers.section(runs),

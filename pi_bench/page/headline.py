@@ -20,9 +20,15 @@ from pi_bench.page.time_division import division_facts, kind_words
 from pi_bench.report.documents.latency import Distribution, Result
 from pi_bench.report.quantities import byte_count, counted, seconds, span_text, times_text
 
+_NAMED = 6
+"""So many cells without a result are named."""
 
-def section(runs: Sequence[LabeledRun]) -> Section:
+
+def section(runs: Sequence[LabeledRun], unmeasured: Sequence[str] = ()) -> Section:
     """Returns the headline: large figures, and one row per run.
+
+    Args:
+        unmeasured: the cells of sweeps without a result, each with the reason.
 
     >>> section([]).missing
     ('No result of `pi-bench latency` is given, so there are no times.',)
@@ -38,7 +44,19 @@ def section(runs: Sequence[LabeledRun]) -> Section:
     verified = (_VERIFIED,) if any(run.result.verification is not None for run in runs) else ()
     ellipsis = ellipsis_text([run.result for run in runs])
     words = (*verified, *doubt_words(runs), *((ellipsis,) if ellipsis else ()))
-    return Section("headline", "At a glance", words=words, facts=facts, tables=_tables(runs))
+    missing = _unmeasured_words(unmeasured)
+    return Section("headline", "At a glance", words=words, facts=facts, tables=_tables(runs), missing=missing)
+
+
+def _unmeasured_words(unmeasured: Sequence[str]) -> tuple[str, ...]:
+    if not unmeasured:
+        return ()
+    more = f"; and {len(unmeasured) - _NAMED} more" if len(unmeasured) > _NAMED else ""
+    verb = "has" if len(unmeasured) == 1 else "have"
+    return (
+        f"The page is not complete: {counted(len(unmeasured), 'cell')} of the sweep {verb} no result. "
+        f"{'; '.join(unmeasured[:_NAMED])}{more}. The command of the sweep continues it.",
+    )
 
 
 def _weight_facts(runs: Sequence[LabeledRun]) -> tuple[Fact, ...]:

@@ -15,7 +15,7 @@ from pi_bench.history.result_files import file_results
 from pi_bench.report.documents.accuracy import Accuracy
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.stored import stored_result
-from pi_bench.sweep.folder import holds_sweep
+from pi_bench.sweep.folder import holds_sweep, unmeasured_cells
 from pi_bench.unknown_name import similar_names
 
 _KINDS: dict[str, type[Result] | type[Accuracy]] = {"latency": Result, "accuracy": Accuracy}
@@ -50,6 +50,7 @@ class PageInputs:
         documents: the values of the JSON of both, in the order in which they were given.
         passed_over: the files of folders and the lines of files without a result that a page shows, each
             with the reason.
+        unmeasured: the cells of sweeps without a result, each with the reason.
 
     >>> PageInputs().documents
     []
@@ -59,6 +60,7 @@ class PageInputs:
     accuracies: list[Accuracy] = field(default_factory=list)
     documents: list[dict[str, Any]] = field(default_factory=list)
     passed_over: list[str] = field(default_factory=list)
+    unmeasured: list[str] = field(default_factory=list)
 
 
 def read_inputs(names: Sequence[str], history: Path | None) -> PageInputs:
@@ -77,6 +79,7 @@ def read_inputs(names: Sequence[str], history: Path | None) -> PageInputs:
     """
     found, seen = PageInputs(), set()
     for name in names:
+        found.unmeasured += unmeasured_cells(Path(name))
         for short, document, result in _shown(name, history, found.passed_over):
             content = json.dumps(document, sort_keys=True)
             if content in seen:

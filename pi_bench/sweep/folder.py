@@ -9,6 +9,7 @@ models/                 the model files of recipes
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import json
 import os
@@ -30,6 +31,7 @@ from pi_bench.sweep.cells import Network, SweepCell
 from pi_bench.sweep.definition import Sweep, difference
 
 _DEFINITION = "sweep.definition"
+_TABLE = "results.csv"
 _NAME_CHARACTERS = 80
 _MAX_RESULT_BYTES = 1 << 30
 
@@ -153,7 +155,7 @@ class SweepFolder:
         return row if len(alike) == 1 else {**row, "network": cell.network.name}
 
     def _write_table(self) -> None:
-        self._write("results.csv", csv_table(self.table()))
+        self._write(_TABLE, csv_table(self.table()))
 
     def _write(self, name: str, text: str) -> None:
         with self._explained(), whole_file(self.path / name) as file:
@@ -228,6 +230,28 @@ class SweepFolder:
             yield
         except OSError as error:
             raise OutputError(f"cannot use {self.path} as the folder of a sweep: {reason(error)}") from None
+
+
+def unmeasured_cells(folder: Path) -> list[str]:
+    """Returns a line for each cell of the sweep in `folder` that has no result, with the reason if it failed.
+
+    A folder without a sweep, or without a finished or failed cell, has none.
+
+    >>> unmeasured_cells(Path("/dev"))
+    []
+    """
+    try:
+        text = (folder / _TABLE).read_text(encoding="utf-8") if holds_sweep(folder) else ""
+    except (OSError, UnicodeDecodeError):
+        return []
+    lines = []
+    for row in csv.DictReader(text.splitlines()):
+        if row.get("file"):
+            continue
+        settings = [row.get(name) or "?" for name in ("network", "protocol", "link", "threads")]
+        words = f"{', '.join(settings)} {'thread' if settings[-1] == '1' else 'threads'}"
+        lines.append(f"{words}: {row.get('error') or 'not measured yet'}")
+    return lines
 
 
 def holds_sweep(path: Path) -> bool:

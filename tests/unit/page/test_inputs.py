@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from pi_bench.errors import InputError, UsageError
 from pi_bench.history import History
+from pi_bench.page import sections_of
 from pi_bench.page.inputs import read_inputs
+from pi_bench.report.documents.latency import Result
 from pi_bench.sweep.cells import Network, SweepCell
 from pi_bench.sweep.definition import Sweep
 from pi_bench.sweep.folder import SweepFolder
@@ -104,6 +107,22 @@ def test_a_value_that_no_result_has_is_named_by_its_field(tmp_path: Path) -> Non
         fields["online"]["latency_s"]["median"] = value
         with pytest.raises(InputError, match=rf"the field online\.latency_s\.median of this result {words}"):
             read_inputs([write(tmp_path / "given.json", fields)], None)
+
+
+def test_the_page_of_a_sweep_names_the_cells_without_a_result(tmp_path: Path) -> None:
+    cells = tuple(SweepCell(at, Network(name, "0"), "fss", None, 1) for at, name in enumerate("abc", start=1))
+    with SweepFolder(tmp_path, Sweep(cells, {"runs": 5})) as folder:
+        folder.keep(cells[0], msgspec.convert(variant(), Result))
+        folder.keep_failure(cells[1], "b.pt is damaged")
+    inputs = read_inputs([str(tmp_path)], None)
+    lines = ["b, fss, loopback, 1 thread: b.pt is damaged", "c, fss, loopback, 1 thread: not measured yet"]
+    assert inputs.unmeasured == lines and len(inputs.results) == 1
+    (words,) = sections_of(inputs)[0].missing
+    assert words.startswith("The page is not complete: 2 cells of the sweep have no result. b, fss,")
+    with SweepFolder(tmp_path, Sweep(cells, {"runs": 5})) as folder:
+        for cell in cells[1:]:
+            folder.keep(cell, msgspec.convert(variant(name=cell.network.name), Result))
+    assert not sections_of(read_inputs([str(tmp_path)], None))[0].missing
 
 
 def test_an_empty_folder_and_a_mistyped_file_are_refused_with_help(tmp_path: Path) -> None:
