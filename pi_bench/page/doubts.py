@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pi_bench.report.documents.latency import ProbedLink, Result
-from pi_bench.report.quantities import percent
+from pi_bench.report.quantities import MIN_QUARTILE_RUNS, percent
 
 WIDE_SPREAD = 0.2
 """The runs differ if their middle half spans more than this part of the median."""
@@ -31,12 +31,14 @@ def spread_of(result: Result) -> float:
 def is_unsteady(result: Result) -> bool:
     """Tells whether the runs of a result differ so much that its online latency is uncertain.
 
+    One or two runs have no middle half that says so; the caution about few runs marks them.
+
     ```python
     def steady(results: list[Result]) -> list[Result]:
         return [result for result in results if not is_unsteady(result)]
     ```
     """
-    return spread_of(result) > WIDE_SPREAD
+    return result.runs >= MIN_QUARTILE_RUNS and spread_of(result) > WIDE_SPREAD
 
 
 def added_by_trips_s(result: Result) -> float:

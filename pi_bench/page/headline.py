@@ -18,7 +18,7 @@ from pi_bench.page.runs import (
 )
 from pi_bench.page.time_division import division_facts, kind_words
 from pi_bench.report.documents.latency import Distribution, Result
-from pi_bench.report.quantities import byte_count, counted, seconds, span_text, times_text
+from pi_bench.report.quantities import MIN_QUARTILE_RUNS, byte_count, counted, seconds, span_text, times_text
 
 _NAMED = 6
 """So many cells without a result are named."""
@@ -95,6 +95,8 @@ def interval_text(latency: Distribution) -> str:
         print(interval_text(result.online.latency_s))
     ```
     """
+    if latency.interval is None and len(latency.samples) < MIN_QUARTILE_RUNS:
+        return "too few for a spread"
     if latency.interval is None:
         return f"half of the runs took {span_text(latency.q1, latency.q3)}"
     return f"{span_text(*latency.interval)} with a confidence of 95 %"
@@ -242,7 +244,8 @@ _FIGURES: dict[str, Callable[[Result], tuple[float | None, str]]] = {
 }
 """The figures of the table of runs, each as a number for sorting, None where there is none, and as text.
 
-A run has either an interval of the median or, if its runs are too few for one, the quartiles.
+A run has either an interval of the median or, if its runs are too few for one, the quartiles. One or two runs
+have neither.
 """
 
 
@@ -315,7 +318,9 @@ def _interval(latency: Distribution) -> tuple[float | None, str]:
 
 
 def _quartiles(latency: Distribution) -> tuple[float | None, str]:
-    return (latency.q1, span_text(latency.q1, latency.q3)) if latency.interval is None else (None, "-")
+    if latency.interval is not None or len(latency.samples) < MIN_QUARTILE_RUNS:
+        return None, "-"
+    return latency.q1, span_text(latency.q1, latency.q3)
 
 
 def _times_floor(result: Result) -> tuple[float | None, str]:

@@ -20,9 +20,9 @@ from pi_bench.page.specs import (
     tooltip,
 )
 from pi_bench.page.theme import INK, colors_by_name
-from pi_bench.report.quantities import counted, seconds, span_text
+from pi_bench.report.quantities import MIN_QUARTILE_RUNS, counted, seconds, span_text
 
-_CONFIDENCE, _QUARTILES = "confidence 95 %", "quartiles"
+_CONFIDENCE, _QUARTILES, _NEITHER = "confidence 95 %", "quartiles", ""
 _FLOOR = "floor"
 _TITLES = {"online": "Online latency", "offline": "Offline time"}
 
@@ -55,21 +55,27 @@ def section(runs: Sequence[LabeledRun]) -> Section:
 def _interval_words(runs: Sequence[LabeledRun]) -> str:
     """Says what the line beside a point is: with few runs it cannot be an interval of the median."""
     names = {_interval_name(run) for run in runs}
+    few = " Results of one or two runs have no line." if _NEITHER in names else ""
+    names.discard(_NEITHER)
+    if not names:
+        return "So few runs show no spread."
     if names == {_CONFIDENCE}:
-        return "The line through it is the interval in which the median lies with a confidence of 95 %."
+        return f"The line through it is the interval in which the median lies with a confidence of 95 %.{few}"
     counts = sorted({run.result.runs for run in runs if _interval_name(run) == _QUARTILES})
     how_many = counted(counts[0], "run") if len(counts) == 1 else f"{counts[0]} to {counts[-1]} runs"
     quartiles = f"the quartiles of {how_many}: half of the runs lie between them"
     if names == {_QUARTILES}:
-        return f"The line through it joins {quartiles}."
+        return f"The line through it joins {quartiles}.{few}"
     return (
         "The line through it is the interval in which the median lies with a confidence of 95 %. Where a "
-        f"result has too few runs for one, the line joins {quartiles}."
+        f"result has too few runs for one, the line joins {quartiles}.{few}"
     )
 
 
 def _interval_name(run: LabeledRun) -> str:
-    return _QUARTILES if run.result.online.latency_s.interval is None else _CONFIDENCE
+    if run.result.online.latency_s.interval is not None:
+        return _CONFIDENCE
+    return _QUARTILES if run.result.runs >= MIN_QUARTILE_RUNS else _NEITHER
 
 
 def samples_of(run: LabeledRun, phase: str) -> list[float]:
@@ -112,14 +118,15 @@ def _plot(runs: Sequence[LabeledRun], phase: str, colors: Mapping[str, str]) -> 
     ]
     intervals = [
         {"run": label, "low_s": rounded(low), "high_s": rounded(high)}
-        for label, (_, low, high) in zip(labels, summaries, strict=True)
+        for run, label, (_, low, high) in zip(runs, labels, summaries, strict=True)
+        if _interval_name(run)
     ]
     floors = [
         {"run": run.label, "kind": _FLOOR, "time_s": rounded(least_s), "time": seconds(least_s)}
         for run in runs
         if (least_s := floor_s(run, phase)) is not None
     ]
-    between = " or ".join(dict.fromkeys(map(_interval_name, runs)))
+    between = " or ".join(filter(None, dict.fromkeys(map(_interval_name, runs)))) or _QUARTILES
     return Plot(
         name=phase,
         title=_TITLES[phase],
@@ -129,11 +136,15 @@ def _plot(runs: Sequence[LabeledRun], phase: str, colors: Mapping[str, str]) -> 
             f"{_TITLES[phase]} by run",
             ("run", "median", between, "floor"),
             tuple(
-                (run.label, seconds(median), span_text(low, high), _floor_text(floor_s(run, phase)))
+                (run.label, seconds(median), _between(run, low, high), _floor_text(floor_s(run, phase)))
                 for run, (median, low, high) in zip(runs, summaries, strict=True)
             ),
         ),
     )
+
+
+def _between(run: LabeledRun, low_s: float, high_s: float) -> str:
+    return span_text(low_s, high_s) if _interval_name(run) else "-"
 
 
 def _summary(run: LabeledRun, phase: str) -> tuple[float, float, float]:

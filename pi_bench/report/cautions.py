@@ -10,7 +10,7 @@ from pi_bench.prediction.limits import Limits
 from pi_bench.report.documents.cautions import Caution, Phase
 from pi_bench.report.documents.fields import Directions
 from pi_bench.report.documents.latency import ProbedLink, Result
-from pi_bench.report.quantities import counted, percent, rate, seconds
+from pi_bench.report.quantities import MIN_QUARTILE_RUNS, counted, percent, rate, seconds
 
 _OTHER_FRACTION = 0.1
 _STEAL_FRACTION = 0.02
@@ -21,7 +21,6 @@ _LINK_FRACTION = 0.8
 _ROUND_TRIP_FACTOR = 1.25
 _PHASE_FRACTION = 0.01
 """A phase is doubtful if missing bandwidth takes more than this part of its time."""
-_MIN_RUNS = 3
 LINK_CODES = ("slow-link", "long-round-trip")
 """The codes of the cautions that follow from a result alone."""
 
@@ -82,7 +81,7 @@ def result_cautions(result: Result, use: MachineUse, limits: Limits | None) -> t
     ```
     """
     found = machine_cautions(use, limits)
-    if result.runs < _MIN_RUNS:
+    if result.runs < MIN_QUARTILE_RUNS:
         found.append(
             Caution(
                 code="few-runs",

@@ -9,7 +9,15 @@ import numpy as np
 from pi_bench.report.bars import bar
 from pi_bench.report.cautions import caution_lines
 from pi_bench.report.documents.comparison import CONFIDENCE, ComparisonResult, Ratio, Side
-from pi_bench.report.quantities import byte_count, count, counted, percent, ratio_text, seconds, span_text
+from pi_bench.report.quantities import (
+    byte_count,
+    count,
+    counted,
+    middle_half_text,
+    percent,
+    ratio_text,
+    seconds,
+)
 from pi_bench.report.text_table import render_table
 from pi_bench.report.text_width import labeled
 
@@ -162,4 +170,4 @@ def _runs_of(side: Side) -> str:
 
 def _middle_half(samples_s: Sequence[float]) -> str:
     q1, q3 = (float(np.percentile(samples_s, percent)) for percent in (25, 75))
-    return span_text(q1, q3)
+    return middle_half_text(q1, q3, len(samples_s))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+MIN_QUARTILE_RUNS = 3
+"""Fewer runs show no spread: their quartiles are not written."""
+
 
 def seconds(value_s: float) -> str:
     """Writes a duration with three significant digits.
@@ -188,6 +191,15 @@ def span_text(low_s: float, high_s: float) -> str:
     low, high = seconds(low_s), seconds(high_s)
     value, unit = low.split()
     return f"{value if high.endswith(f' {unit}') else low} to {high}"
+
+
+def middle_half_text(low_s: float, high_s: float, run_count: int) -> str:
+    """Writes the span between the quartiles of some runs; a dash for so few that they show no spread.
+
+    >>> middle_half_text(0.00508, 0.00544, 5), middle_half_text(0.00912, 0.00912, 1)
+    ('5.08 to 5.44 ms', '-')
+    """
+    return span_text(low_s, high_s) if run_count >= MIN_QUARTILE_RUNS else "-"
 
 
 def three_digits(value: float) -> str:

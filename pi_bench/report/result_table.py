@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pi_bench.report.documents.cautions import CAUTION_WORDS
 from pi_bench.report.documents.fields import Loopback
 from pi_bench.report.documents.latency import Distribution, ProbedLink, Result
-from pi_bench.report.quantities import byte_count, counted, seconds, span_text
+from pi_bench.report.quantities import byte_count, counted, middle_half_text, seconds
 from pi_bench.report.table_formats import Table, TableColumn
 from pi_bench.report.table_formats.table import Row, Value
 
@@ -26,7 +26,8 @@ def _bytes(key: str) -> Callable[[Row], str]:
 
 
 def _quartiles(row: Row) -> str:
-    return span_text(float(row["online_q1_s"] or 0.0), float(row["online_q3_s"] or 0.0))
+    q1_s, q3_s = (float(row[key] or 0.0) for key in ("online_q1_s", "online_q3_s"))
+    return middle_half_text(q1_s, q3_s, int(row["run_count"] or 0))
 
 
 def _verified(row: Row) -> str:

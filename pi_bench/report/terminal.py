@@ -22,7 +22,15 @@ from pi_bench.report.layer_table import layer_lines
 from pi_bench.report.link import link_text, probe_lines
 from pi_bench.report.mode_text import mode_text
 from pi_bench.report.operators import counts_text
-from pi_bench.report.quantities import byte_count, counted, difference_text, is_shown, seconds, span_text
+from pi_bench.report.quantities import (
+    MIN_QUARTILE_RUNS,
+    byte_count,
+    counted,
+    difference_text,
+    is_shown,
+    seconds,
+    span_text,
+)
 from pi_bench.report.text_width import labeled, shortened
 from pi_bench.report.trace import trace_rows
 from pi_bench.report.two_machines import (
@@ -192,12 +200,14 @@ def _for_all(result: Result) -> Callable[[float], str]:
 
 def _runs_text(result: Result) -> str:
     latency = result.online.latency_s
-    half = f"(half of them took {span_text(latency.q1, latency.q3)})"
+    half = ""
+    if result.runs >= MIN_QUARTILE_RUNS:
+        half = f" (half of them took {span_text(latency.q1, latency.q3)})"
     if not result.interrupted:
-        return f"median of {counted(result.runs, 'run')} {half}"
+        return f"median of {counted(result.runs, 'run')}{half}"
     if result.precision is not None:
-        return f"INTERRUPTED: median of {counted(result.runs, 'run')} {half}"
-    return f"INTERRUPTED: {result.runs} of {counted(result.requested_runs, 'run')} {half}"
+        return f"INTERRUPTED: median of {counted(result.runs, 'run')}{half}"
+    return f"INTERRUPTED: {result.runs} of {counted(result.requested_runs, 'run')}{half}"
 
 
 def _sent(result: Result) -> Rows:

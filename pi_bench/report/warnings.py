@@ -6,7 +6,7 @@ from pi_bench.registry import default_protocol
 from pi_bench.report.documents.latency import RealLink, Result
 from pi_bench.report.documents.predicted import ComparedPrediction
 from pi_bench.report.fidelity import fidelity_warnings
-from pi_bench.report.quantities import part_text
+from pi_bench.report.quantities import MIN_QUARTILE_RUNS, part_text
 from pi_bench.report.weights import random_warnings
 
 _WIDE_SPREAD = 0.25
@@ -48,7 +48,7 @@ def find_warnings(result: Result, *, goal_is_asked: bool = False) -> list[str]:
             "--fidelity` choose the bits, or calibrate with more inputs."
         )
     spread = _spread(result)
-    if spread > _WIDE_SPREAD:
+    if spread > _WIDE_SPREAD and result.runs >= MIN_QUARTILE_RUNS:
         found.append(
             f"the runs differ (their middle half spans {part_text(spread, 'the median')}): close other "
             "programs or raise --runs."

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from pi_bench.page import sections_of
 from pi_bench.page.accuracy_latency import frontier
 from pi_bench.page.causes import causes_s
+from pi_bench.page.doubts import is_unsteady
+from pi_bench.page.headline import interval_text
 from pi_bench.page.inputs import NamedResult
 from pi_bench.page.layers import segments
 from pi_bench.page.parts import Plot, Section
@@ -23,6 +25,9 @@ from pi_bench.page.theme import BAR_NAMES, DARK, LIGHT
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.layer_time import layer_times
 from pi_bench.report.quantities import byte_count, seconds, span_text
+from pi_bench.report.result_table import result_row, result_table
+from pi_bench.report.table_formats import write_table
+from pi_bench.report.terminal import render_result
 from tests.unit.page.stored_runs import inputs_of, latency_fields, scored, several, variant
 
 RESULT = msgspec.convert(latency_fields(), Result)
@@ -242,6 +247,27 @@ def test_the_line_through_a_point_is_named_for_the_runs_of_this_page() -> None:
         assert found["phases"].plots[0].table.columns == ("run", "median", column, "floor")
     found = sections(long, short)["phases"]
     assert "confidence of 95 %. Where a result has too few runs" in found.words[0]
+
+
+@pytest.mark.parametrize("run_count", [1, 2])
+def test_fewer_than_three_runs_show_no_quartiles(run_count: int) -> None:
+    few = variant()
+    few["runs"] = run_count
+    latency = few["online"]["latency_s"]
+    latency.update(interval=None, samples=latency["samples"][:run_count], q3=2 * latency["q1"])
+    found = sections(few)["phases"]
+    assert found.words[0].count("So few runs show no spread.") == 1
+    mixed = sections(few, variant(name="resnet18-cifar100-57344"))["phases"]
+    assert "of 95 %. Results of one or two runs have no line." in mixed.words[0]
+    for plot in found.plots:
+        assert plot.table.columns[2] == "quartiles" and [row[2] for row in plot.table.rows] == ["-"]
+        assert rows(plot, 1) == []
+    result = msgspec.convert(few, Result)
+    assert interval_text(result.online.latency_s) == "too few for a spread"
+    assert not is_unsteady(result)
+    text = write_table(result_table([result_row(result)], "Few runs", []), "text")
+    assert "middle half" not in text or " to " not in text
+    assert "half of them" not in render_result(result, labels=[])
 
 
 def test_an_axis_is_logarithmic_where_values_differ_by_a_factor_of_more_than_twenty() -> None:
