@@ -43,7 +43,7 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """All that was written, without the escapes that move the cursor or colour a text."""
+        """All that was written, without the escapes that move the cursor or color a text."""
         with self._changed:
             return re.sub(r"\x1b\[[\d;?]*[a-zA-Z]", "", self._shown.decode(errors="replace"))
 
