@@ -106,13 +106,13 @@ def _shown(name: str, history: Path | None, passed_over: list[str]) -> list[_Sho
 
 
 def _of_folder(folder: Path, passed_over: list[str]) -> list[_Shown]:
-    """Returns the results of all JSON files below a folder.
+    """Returns the results of all JSON files and files of JSON lines below a folder.
 
     A folder may hold other JSON files, such as the plan of a sweep. They are passed over, and said to be.
     """
     shown: list[_Shown] = []
     reasons: list[str] = []
-    for path in sorted(folder.rglob("*.json")):
+    for path in sorted([*folder.rglob("*.json"), *folder.rglob("*.jsonl")]):
         try:
             shown += _of_file(path, reasons)
         except InputError as error:

@@ -84,19 +84,20 @@ def test_a_folder_and_a_file_of_several_pass_over_other_versions_and_comparisons
     folder = tmp_path / "folder"
     write(folder / "good.json", variant(name="first"))
     newer = write(folder / "new.json", {**variant(), "schema_version": 999, "runs": "many"})
-    lines = tmp_path / "all.jsonl"
+    lines = folder / "all.jsonl"
     results = (variant(name="second"), {**variant(), "schema_version": 1}, COMPARISON)
     lines.write_text("\n\n".join(json.dumps({"tags": [], "result": each}) for each in results))
-    found = read_inputs([str(folder), str(lines)], None)
-    assert [each.result.network.name for each in found.results] == ["first", "second"]
+    found = read_inputs([str(folder)], None)
+    assert [each.result.network.name for each in found.results] == ["second", "first"]
     versions = "and this pi-bench reads version 2; measure it again, or use the pi-bench that wrote it"
     assert found.passed_over == [
-        f"{newer}: this result has the schema version 999, {versions}",
         f"line 3 of {lines}: this result has the schema version 1, {versions}",
         f"line 5 of {lines}: this is a result of `pi-bench compare`; a page shows results of latency and "
         "accuracy",
+        f"{newer}: this result has the schema version 999, {versions}",
     ]
     (folder / "good.json").unlink()
+    lines.unlink()
     with pytest.raises(InputError, match=r"no result that a page shows; .*new\.json: .* version 999"):
         read_inputs([str(folder)], None)
 
