@@ -56,23 +56,26 @@ def next_start(connection: socket.socket) -> dict[str, Any]:
     """Answers requests, and returns one of them in the process that was forked for it.
 
     The process is forked twice: when the one between ends, the kernel gives the other to the asking process,
-    which has declared itself the reaper of its descendants.
+    which has declared itself the reaper of its descendants. If it no longer is the reaper, the other ends.
     """
     while True:
         request, files = receive(connection)
-        between = os.fork()
-        if between:
+        child = os.fork()
+        if child:
             for file in files:
                 os.close(file)
-            os.waitpid(between, 0)
+            os.waitpid(child, 0)
             continue
+        between = os.getpid()
         if os.fork():
             os._exit(0)
         reply = fcntl.fcntl(connection.detach(), fcntl.F_DUPFD, _HIGH)
         answer = 0
         try:
-            while os.getppid() != request["parent"]:
+            while os.getppid() == between:
                 time.sleep(0.0005)
+            if os.getppid() != request["parent"]:
+                raise ChildProcessError("the process that asked was interrupted, or has ended")
             become(request)
             place_files(files, request["files"], unbuffered=request["unbuffered"])
             take_words(request["command"])

@@ -98,6 +98,9 @@ class ForkServer:
     Args:
         connection: the socket to it.
         process: the process itself, where this process has started it as a new interpreter.
+
+    Attributes:
+        is_usable: False after an interruption of `start`, which may leave an answer behind.
     """
 
     def __init__(
@@ -107,6 +110,7 @@ class ForkServer:
         process: subprocess.Popen[bytes] | None = None,
     ) -> None:
         self._connection, self.modules, self.process = connection, modules, process
+        self.is_usable = True
 
     @classmethod
     def started(cls, modules: tuple[str, ...], environment: dict[str, str]) -> ForkServer:
@@ -130,6 +134,9 @@ class ForkServer:
             socket.send_fds(self._connection, [len(data).to_bytes(8, "little")], files)
             self._connection.sendall(data)
             pid = int.from_bytes(self._connection.recv(8, socket.MSG_WAITALL), "little")
+        except BaseException:  # an interruption: the answer would be taken for that of the next request
+            self.is_usable = False
+            raise
         finally:
             _libc.prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
         if not pid:
@@ -202,11 +209,11 @@ class ForkedStarts:
         if self._only is not None:
             others = _variables(environment, *set(_READ_AT_START).difference(_OF_THREADS))
             fits = set(modules) <= set(self._only.modules) and others == self._others
-            return self._only if fits else None
+            return self._only if fits and self._only.is_usable else None
         if modules is _WITH_TORCH:
             environment = environment | _ONE_THREAD
         key = (modules, tuple(sorted(_variables(environment, *_READ_AT_START).items())))
-        if key not in self.servers:
+        if key not in self.servers or not self.servers[key].is_usable:
             self.servers[key] = ForkServer.started(modules, environment)
         return self.servers[key]
 

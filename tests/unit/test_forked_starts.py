@@ -146,3 +146,15 @@ def test_the_parties_of_a_fork_are_forks_and_its_children(model_file: Path) -> N
     assert words[party][1:4] == [b"-P", b"-m", b"pi_bench.launch.server_process"] and forks[party]
     assert groups == {server: server, party: party}  # Ctrl-C reaches neither
     assert eventually(lambda: has_ended(server) and has_ended(party))
+
+
+def test_a_fork_that_another_process_gets_ends(monkeypatch: pytest.MonkeyPatch, forks: ForkedStarts) -> None:
+    """After Ctrl-C, the process that asked may be no reaper any more. The fork must not wait for it."""
+    monkeypatch.setattr("tests.forked_starts._libc.prctl", lambda *_: 0)
+    reading, writing = os.pipe()
+    with open(reading, "rb") as read, pytest.raises(OSError, match="no process was forked for pi_bench"):
+        try:
+            subprocess.Popen([*PI_BENCH, "schema", "result"], stdout=writing)
+        finally:
+            os.close(writing)
+            assert read.read() == b""  # the fork has closed its end
