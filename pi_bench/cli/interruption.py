@@ -1,7 +1,9 @@
 """Handles Ctrl-C and SIGTERM while a command runs: at once, except where an exception would do harm.
 
 An exception that a signal raises inside the initialization of an extension module reaches code of C that
-reports it as a failed import, or aborts the process. So signals wait until such an import has ended.
+reports it as a failed import, or aborts the process. So signals wait until such an import has ended. Python
+reports and forgets an exception within a finalizer or a callback of a weak reference, of which the import of
+any module has some. So such an interruption comes again a moment later.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _NATIVE = "pi_bench._native"
 _LIBRARIES = frozenset({"matplotlib", "msgspec", "numpy", "onnx", "ray", "scipy", "sklearn", "torch"})
 _AT_ONCE = 3
+_AGAIN_S = 0.01
 
 
 class Interruptions:
@@ -63,6 +66,7 @@ class Interruptions:
         self._waiting: int | None = None
         self._before: dict[int, Any] = {}
         self._finder = _Finder(self)
+        self._unraisable_before = sys.unraisablehook
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # no other thread can have handlers
@@ -71,12 +75,14 @@ class Interruptions:
                 if signal.getsignal(number) != signal.SIG_IGN:
                     self._before[number] = signal.signal(number, self._handle)
         sys.meta_path.insert(0, self._finder)
+        self._unraisable_before, sys.unraisablehook = sys.unraisablehook, self._unraisable
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         sys.meta_path.remove(self._finder)
+        sys.unraisablehook = self._unraisable_before
         if self._whole_process:
             return
         for number, handler in self._before.items():
@@ -119,6 +125,24 @@ class Interruptions:
             self._waiting = number
         else:
             _interrupt(number)
+
+    def _unraisable(self, unraisable: sys.UnraisableHookArgs) -> None:
+        """Lets an interruption that Python would forget come again, from a timer: here it would be forgotten
+        too.
+        """
+        in_main = threading.current_thread() is threading.main_thread()
+        if not in_main or not isinstance(unraisable.exc_value, KeyboardInterrupt):
+            self._unraisable_before(unraisable)
+            return
+        number = signal.SIGTERM if isinstance(unraisable.exc_value, Terminated) else signal.SIGINT
+
+        def again(_number: int, _frame: object) -> None:
+            signal.signal(signal.SIGALRM, before)
+            self._count -= 1  # it is the same signal
+            self._handle(number, None)
+
+        before = signal.signal(signal.SIGALRM, again)
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN_S)
 
 
 def _interrupt(number: int) -> None:

@@ -207,10 +207,14 @@ def test_an_interrupted_training_says_that_it_continues(
 
 
 def start(command: str) -> subprocess.Popen[str]:
-    """Starts a command, and returns once it has reached `main`."""
-    code = f"import sys, pi_bench.cli; sys.argv[1:] = {command.split()}; print('.', flush=True); "
+    """Starts a command, and returns once it handles signals."""
+    code = (
+        "import sys; from pi_bench import cli; handle = cli.Interruptions.__enter__\n"
+        "cli.Interruptions.__enter__ = lambda of: (handle(of), print('.', flush=True))[0]\n"
+        f"sys.argv[1:] = {command.split()}; sys.exit(cli.main())"
+    )
     process = subprocess.Popen(
-        [sys.executable, "-c", code + "sys.exit(pi_bench.cli.main())"],
+        [sys.executable, "-c", code],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -242,6 +246,29 @@ def test_ctrl_c_at_any_moment_of_the_start_is_one_line(command: str, tries: int,
             process.returncode == 130 and re.fullmatch("error: interrupted.*", errors)
         )
     assert 130 in ended
+
+
+@pytest.mark.parametrize(("number", "name"), [(2, "KeyboardInterrupt"), (15, "Terminated")])
+def test_ctrl_c_within_a_finalizer_is_not_forgotten(number: int, name: str) -> None:
+    """Python reports an exception there and goes on, and imports have such callbacks all the time."""
+    code = f"""
+import signal, time
+from pi_bench.cli.interruption import Interruptions
+class Finalized:
+    def __del__(self):
+        signal.raise_signal({number})
+        self.ended = True
+with Interruptions() as interruptions:
+    interruptions.release()
+    finalized = [Finalized()]
+    try:
+        finalized.clear()
+        time.sleep(30)
+    except KeyboardInterrupt as error:
+        print(type(error).__name__, interruptions._count)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == (f"{name} 1\n", "")
 
 
 def test_ctrl_c_waits_for_the_end_of_the_import_of_a_library(
