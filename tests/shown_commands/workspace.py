@@ -107,6 +107,7 @@ def make_workspace(folder: Path) -> None:
     (folder / "mine.toml").write_text(RECIPE.replace("small", "mine") + POLYNOMIALS)
     (folder / "my_network.py").write_text(NETWORK)
     (folder / "test_private_latency.py").write_text(FIXTURE_TEST)
+    (folder / "pytest.ini").write_text("[pytest]\n")  # or pytest would take the options of this project
     given = environment(folder)
     _run(folder, given, sys.executable, "-W", "ignore", "-c", SCRIPT)
     _run(
