@@ -76,11 +76,9 @@ def measure_cells(
     for cell, error in outcome.failures.items():
         failures.add(EXIT_CELLS, f"{cell.words}: {error}")
     if outcome.failures and outcome.interruption is None:
-        failed = counted(len(outcome.failures), "cell")
-        failures.add(
-            EXIT_CELLS,
-            f"{failed} failed; the same command tries {'it' if failed == '1 cell' else 'them'} again",
-        )
+        count = len(outcome.failures)
+        them = "it" if count == 1 else "them"
+        failures.add(EXIT_CELLS, f"{counted(count, 'cell')} failed; the same command tries {them} again")
     if outcome.interruption is not None:
         failures.add(
             outcome.interruption,
