@@ -16,6 +16,7 @@ The offline phase:
     parts                           its parts, by which spans and messages are reported
     exchange, exchanges             an exchange of messages, and one file for each of its kinds
     offline_schedule, table_queue   the order of the exchanges, and of those that grow shared tables
+    product_order, awaited_values   the order of the products, and the values that each one makes known
 
 Running and predicting:
     parties                         both parties, step by step

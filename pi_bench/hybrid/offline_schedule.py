@@ -2,13 +2,15 @@
 
     products of layer 1          asked ahead, so that the server always has work
     products of layer 2
-    OTs and tables of layer 1    they need v of layer 1, which the client has by now
     products of layer 3
+    OTs and tables of layer 1    they need v of layer 1, which the client has by now
+    products of layer 4
     OTs and tables of layer 2    ...
 
 Within an activation the order is forced: products give v, v chooses the labels, and the labels enter the
-tables. Across layers it is free. So the tables of an activation come one layer of products later than its
-value, while the server computes the next layer's products. The select bits need no v and come before. Both
+tables. Across layers it is free, and `product_order` chooses the order of the layers. The tables of an
+activation come two layers of products later than its value. Meanwhile the products reach the client, behind
+the tables that are on the link, and its choices come back. The select bits need no v and come before. Both
 parties derive this list from the public program. The client asks in the order of the list, and the server
 answers in the same order.
 
@@ -30,6 +32,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from pi_bench.hybrid.awaited_values import AwaitedValues
 from pi_bench.hybrid.exchange import Exchange
 from pi_bench.hybrid.exchanges import (
     CrossChoices,
@@ -40,9 +43,9 @@ from pi_bench.hybrid.exchanges import (
     Select,
     Trees,
 )
+from pi_bench.hybrid.product_order import product_order
 from pi_bench.hybrid.table_queue import TableQueue
 from pi_bench.hybrid.work_plan import GadgetJob, WorkPlan
-from pi_bench.network.program import ActivationOp, LinearOp
 
 IN_FLIGHT_BYTES = 48 << 20
 """Bytes of requests, and of answers, that may be in flight at once.
@@ -133,46 +136,53 @@ class _Schedule:
         self._plan = plan
         self._begun = False
         self._labels_need = 0  # the exchanges that the label OTs need
-        self._gadgets: deque[tuple[GadgetJob, int]] = deque()  # with the exchanges that they need
+        # By layer: the gadgets that wait, and how many exchanges they need.
+        self._gadgets: deque[tuple[list[GadgetJob], int]] = deque()
         self._crosses: deque[CrossCorrections] = deque()  # their choices are in the list
         self._tables = TableQueue(self.exchanges)
-        values: dict[int, int] = {}  # by linear op: how many exchanges give the client its share
-        for op in plan.program.ops:
-            if isinstance(op, LinearOp):
-                products = plan.products_of(op.id)
-                # The messages of the set-up cross the wire while the server computes the first products.
-                waits = plan.construction.begins_with_set_up and not self._begun
-                if not waits:
-                    self._before_products(op.id)
-                for product in products:
-                    self.exchanges.append(Product.of(product))
-                    self._tables.advance()
-                if waits:
-                    self._begin()
-                    self._before_products(op.id)
-                values[op.id] = len(self.exchanges)
-                if products:
-                    self._finish()
-            elif isinstance(op, ActivationOp):
-                self._gadgets += [(job, values[op.source]) for job in plan.gadgets[op.id]]
-        self._finish()
+        awaited = AwaitedValues(plan.program, plan.products)
+        known = awaited.known_at_once
+        for products in product_order(plan):
+            known = known + [op_id for product in products for op_id in awaited.complete(product)]
+            # The messages of the set-up cross the wire while the server computes the first products.
+            waits = plan.construction.begins_with_set_up and not self._begun
+            if not waits:
+                self._announce(known)
+            for product in products:
+                self.exchanges.append(Product.of(product))
+                self._tables.advance()
+            if waits:
+                self._begin()
+                self._announce(known)
+            self._finish(but=1)
+            self._release(known)
+            known = []
         self._begin()
+        self._announce(known)
+        self._release(known)
+        self._finish(but=0)
         self._tables.finish()
 
-    def _before_products(self, linear_id: int) -> None:
-        """Adds the exchanges for a value's activations that do not need the value itself."""
-        for job in self._plan.gadgets_of_source(linear_id):
-            if job.table is not None:
-                self._tables.announce(job)
-            elif job.spec.uses_select:
-                self.exchanges.append(Select.of(job))
-        for cross in self._plan.crosses_of_source(linear_id):
-            for groups in cross.offline_slices:
-                self.exchanges.append(CrossChoices.of(cross, groups))
-                self._crosses.append(CrossCorrections.of(cross, groups, len(self.exchanges)))
-                if len(self._crosses) > _CROSSES_UNDER_WAY:
-                    self._begin()
-                    self.exchanges.append(self._crosses.popleft())
+    def _announce(self, op_ids: Sequence[int]) -> None:
+        """Adds the exchanges for the activations of values that do not need the values themselves."""
+        for op_id in op_ids:
+            for job in self._plan.gadgets_of_source(op_id):
+                if job.table is not None:
+                    self._tables.announce(job)
+                elif job.spec.uses_select:
+                    self.exchanges.append(Select.of(job))
+            for cross in self._plan.crosses_of_source(op_id):
+                for groups in cross.offline_slices:
+                    self.exchanges.append(CrossChoices.of(cross, groups))
+                    self._crosses.append(CrossCorrections.of(cross, groups, len(self.exchanges)))
+                    if len(self._crosses) > _CROSSES_UNDER_WAY:
+                        self._begin()
+                        self.exchanges.append(self._crosses.popleft())
+
+    def _release(self, op_ids: Sequence[int]) -> None:
+        """Lets the gadgets of values wait for their turn. All exchanges up to here give the values."""
+        jobs = [job for op_id in op_ids for job in self._plan.gadgets_of_source(op_id)]
+        self._gadgets.append((jobs, len(self.exchanges)))
 
     def _begin(self) -> None:
         """Adds the client's seeds, once, before the first exchange that uses them."""
@@ -182,17 +192,18 @@ class _Schedule:
             if self._plan.construction.begins_with_set_up:
                 self._labels_need = len(self.exchanges)
 
-    def _finish(self) -> None:
-        """Adds the corrections and tables that wait."""
-        if self._crosses or self._gadgets:
+    def _finish(self, but: int) -> None:
+        """Adds the corrections that wait, and the tables that wait except those of the last `but` layers."""
+        due = [self._gadgets.popleft() for _ in range(len(self._gadgets) - but)]
+        if self._crosses or any(jobs for jobs, _ in due):
             self._begin()
         self.exchanges += self._crosses
         self._crosses.clear()
-        for job, needs_value in self._gadgets:
+        for jobs, needs_value in due:
             needs = max(needs_value, self._labels_need)
-            if job.table is not None:
-                self._tables.release(job, needs)
-            else:
-                self.exchanges += [Garble.of(job, groups, needs) for groups in job.offline_slices]
-        self._gadgets.clear()
+            for job in jobs:
+                if job.table is not None:
+                    self._tables.release(job, needs)
+                else:
+                    self.exchanges += [Garble.of(job, groups, needs) for groups in job.offline_slices]
         self._tables.advance()

@@ -7,6 +7,7 @@ plan, so the receiver of a message always knows its size. `pi-bench inspect` pre
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -236,7 +237,14 @@ class WorkPlan:
 
         A part of it that shares an upload with an earlier value is in a product of that one.
         """
-        return [job for job in self.products if job.op_id == op_id]
+        return self._products_by_op.get(op_id, [])
+
+    @cached_property
+    def _products_by_op(self) -> dict[int, list[ProductJob]]:
+        found: defaultdict[int, list[ProductJob]] = defaultdict(list)
+        for job in self.products:
+            found[job.op_id].append(job)
+        return dict(found)
 
     @property
     def needs_copy_keys(self) -> bool:
@@ -258,7 +266,14 @@ class WorkPlan:
 
     def gadgets_of_source(self, op_id: int) -> list[GadgetJob]:
         """Returns the gadgets that work on a linear value."""
-        return [job for job in self.gadget_jobs if self.source_of(job) == op_id]
+        return self._gadgets_by_source.get(op_id, [])
+
+    @cached_property
+    def _gadgets_by_source(self) -> dict[int, list[GadgetJob]]:
+        found: defaultdict[int, list[GadgetJob]] = defaultdict(list)
+        for job in self.gadget_jobs:
+            found[self.source_of(job)].append(job)
+        return dict(found)
 
     def crosses_of_source(self, op_id: int) -> list[CrossJob]:
         """Returns the cross products of the element-wise products of a linear value's activations."""

@@ -30,7 +30,7 @@ from pi_bench.crypto.symmetric import SEED_BYTES
 from pi_bench.defaults import MAX_AHEAD
 from pi_bench.errors import PeerError, PiBenchError
 
-FORMAT = 2
+FORMAT = 3
 """The format of the handshake and of the offline phase. Builds of one version may differ in it."""
 
 HANDSHAKE_TIMEOUT_S = 10.0

@@ -48,7 +48,7 @@ case could. A joined one fails with a chance below 2**-500.
 
 from pi_bench.crypto.he.client import HeClient
 from pi_bench.crypto.he.geometry import LinearShape
-from pi_bench.crypto.he.layout import HE_PLANS, prices_hash
+from pi_bench.crypto.he.layout import HE_PLANS, SLOW_LINK_BYTE_NS, prices_hash
 from pi_bench.crypto.he.packing import LinearPlan
 from pi_bench.crypto.he.parameters import public_key_bytes
 from pi_bench.crypto.he.server import (
@@ -61,6 +61,7 @@ from pi_bench.crypto.he.server import (
 
 __all__ = [
     "HE_PLANS",
+    "SLOW_LINK_BYTE_NS",
     "HeClient",
     "HeServer",
     "LinearPlan",

@@ -20,8 +20,11 @@ MIN_RUN: int = _native.he.MIN_RUN
 HE_PLANS = ("compute", "bytes")
 """The public objectives of a layout: little computing, or few bytes."""
 
-_BYTE_NS = {"compute": 3, "bytes": 100}
-"""The price of a byte on the wire: about that of a link of 3 Gbit/s, and of one of 80 Mbit/s."""
+SLOW_LINK_BYTE_NS = 100
+"""The price of a byte on a slow link, about one of 80 Mbit/s."""
+
+_BYTE_NS = {"compute": 3, "bytes": SLOW_LINK_BYTE_NS}
+"""The price of a byte on the wire. That of `compute` is about that of a link of 3 Gbit/s."""
 
 _ENCRYPT_NS = 180_000
 _LOAD_NS = 110_000
@@ -176,21 +179,28 @@ class Layout:
     def _copying_ns(self) -> int:
         return 0 if self.copies == 1 else _DECOMPOSE_NS + (self.copies - 1) * _COPY_NS
 
-    def cost(self, geometry: Geometry, objective: str) -> tuple[int, int]:
-        """Returns the price of computing and bytes in nanoseconds, then the products."""
+    def computing_ns(self, geometry: Geometry) -> int:
+        """Returns the price of computing a product, at both parties together."""
         tiles, in_polys, out_polys = self.counts(geometry)
         uploads, outputs = tiles * in_polys, tiles * out_polys
-        products = uploads * self.copies * out_polys
         answers = -(-outputs // self.per_answer)
-        computing = (
+        return (
             uploads * (_ENCRYPT_NS + _LOAD_NS + self._copying_ns)
-            + products * _PRODUCT_NS
-            + products // tiles * self._weight_ns(geometry)
+            + self._product_count(geometry) * _PRODUCT_NS
+            + in_polys * self.copies * out_polys * self._weight_ns(geometry)
             + outputs * _ANSWER_NS
             + join_count(outputs, self.per_answer) * _JOIN_NS
             + answers * _DECRYPT_NS
         )
-        return computing + self.wire_bytes(geometry) * _BYTE_NS[objective], products
+
+    def cost(self, geometry: Geometry, objective: str) -> tuple[int, int]:
+        """Returns the price of computing and bytes in nanoseconds, then the products."""
+        price = self.computing_ns(geometry) + self.wire_bytes(geometry) * _BYTE_NS[objective]
+        return price, self._product_count(geometry)
+
+    def _product_count(self, geometry: Geometry) -> int:
+        tiles, in_polys, out_polys = self.counts(geometry)
+        return tiles * in_polys * self.copies * out_polys
 
 
 def join_count(outputs: int, per_answer: int) -> int:

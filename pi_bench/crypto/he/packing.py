@@ -152,6 +152,11 @@ class LinearPlan:
         return self.tile_count * self.operand_count * self.out_poly_count
 
     @property
+    def computing_ns(self) -> int:
+        """The public price of computing the product at both parties, in nanoseconds."""
+        return self.layout.computing_ns(self.geometry)
+
+    @property
     def copy_count(self) -> int:
         """Copies of input polynomials under automorphisms."""
         return self.tile_count * self.in_poly_count * (self.layout.copies - 1)

@@ -7,13 +7,12 @@
 Source: DELPHI, figure 3 (preprocessing of linear layers). There is one mask r per activation *tensor*. All
 consumers use the same one, since x - r is sent once (derivation of masks: docs/threat-model.md). Identity
 terms need no encryption, since each party applies them to its own share. So values without weights are known
-before any product (`derived_values`), and their masks can be uploaded too. An offline phase may prepare
-several inferences. Each has masks and blinds of its own, and a product is for all of them.
+before any product (`AwaitedValues.known_at_once`), and their masks can be uploaded too. An offline phase may
+prepare several inferences. Each has masks and blinds of its own, and a product is for all of them.
 """
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -21,12 +20,13 @@ import numpy as np
 
 from pi_bench.crypto.he import HeClient, HeServer
 from pi_bench.crypto.randomness import random_words
+from pi_bench.hybrid.awaited_values import AwaitedValues
 from pi_bench.hybrid.exchanges import Product
 from pi_bench.hybrid.parties.prepared import PreparedProducts
 from pi_bench.hybrid.parts import HE
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.execution.shares import add_term, apply_linear, apply_local
-from pi_bench.network.program import LinearOp, Program, Weights, derived_values
+from pi_bench.network.program import LinearOp, Program, Weights
 from pi_bench.protocol import SessionLike
 
 
@@ -84,14 +84,15 @@ class ClientProducts:
         self._session = session
         self._he = he
         self._threads = threads
-        derived = derived_values(plan.program)
-        for op in plan.program.linear_ops:
-            if op.id in derived:
-                for known in self.known:
-                    known[op.id] = apply_linear(replace(op, bias=None), known, {})
-        self._unknown = [op for op in plan.program.linear_ops if op.id not in derived]
-        self._totals = [{op.id: np.zeros(op.shape, np.uint32) for op in self._unknown} for _ in masks]
-        self._missing = Counter(part.op_id for job in plan.products for part in job.parts)
+        self._ops = {op.id: op for op in plan.program.linear_ops}
+        self._awaited = AwaitedValues(plan.program, plan.products)
+        for op_id in self._awaited.known_at_once:
+            for known in self.known:
+                known[op_id] = apply_linear(replace(self._ops[op_id], bias=None), known, {})
+        self._totals = [
+            {op.id: np.zeros(op.shape, np.uint32) for op in self._ops.values() if op.id not in known}
+            for known in self.known
+        ]
 
     def ask(self, exchange: Product) -> None:
         """Sends the encrypted masks of all inferences."""
@@ -107,20 +108,17 @@ class ClientProducts:
             self._session.send(upload)
 
     def accept(self, exchange: Product) -> None:
-        """Receives a product. If it is the last one of a value, the value becomes known."""
+        """Receives a product. Values that miss no other one become known."""
         job = exchange.job
         with self._session.step(job.op_id, HE):
             response = self._session.receive(exchange.answer_bytes)
             job.add(self._he.decrypt(job.plan, response, self._threads), self._totals)
-            self._missing.subtract(part.op_id for part in job.parts)
-            while self._unknown and not self._missing[self._unknown[0].id]:
-                op = self._unknown.pop(0)
+            for op_id in self._awaited.complete(job):
                 for known, totals in zip(self.known, self._totals, strict=True):
-                    total = totals.pop(op.id)
-                    for term in op.terms:
+                    known[op_id] = totals.pop(op_id)
+                    for term in self._ops[op_id].terms:
                         if term.weighted is None:
-                            add_term(term, apply_local(term.local, known[term.source]), total)
-                    known[op.id] = total
+                            add_term(term, apply_local(term.local, known[term.source]), known[op_id])
 
 
 class ServerProducts:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import pytest
 
@@ -25,6 +25,7 @@ from pi_bench.hybrid.exchanges import (
     table_of,
 )
 from pi_bench.hybrid.offline_schedule import Turn, client_turns, offline_schedule
+from pi_bench.hybrid.product_order import product_order
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.program import LinearOp
 from pi_bench.protocol import Party, ProtocolOptions
@@ -46,7 +47,7 @@ def test_everything_is_exchanged_once(plan) -> None:
     exchanges = offline_schedule(plan)
     assert sum(isinstance(exchange, Seeds) for exchange in exchanges) == 1
     assert sum(isinstance(exchange, Trees) for exchange in exchanges) == 1
-    assert [e.job.number for e in exchanges if isinstance(e, Product)] == [j.number for j in plan.products]
+    assert [e.job for e in exchanges if isinstance(e, Product)] == list(chain(*product_order(plan)))
     selects = [e.job.number for e in exchanges if isinstance(e, Select)]
     garbled = [job for job in plan.gadget_jobs if job.table is None]
     assert sorted(selects) == [job.number for job in garbled if job.spec.uses_select]
@@ -60,21 +61,26 @@ def test_everything_is_exchanged_once(plan) -> None:
 
 
 def test_what_an_exchange_needs_stands_before_it(plan) -> None:
-    """A table needs the products of its value and of every value before it, its seeds and its select."""
+    """A table needs the products of its value and of the values that this one reads, seeds and its select."""
     exchanges = offline_schedule(plan)
-    linear_order = [op.id for op in plan.program.ops if isinstance(op, LinearOp)]
     for position, exchange in enumerate(exchanges):
         assert 0 <= exchange.needs <= position
         complete = exchanges[: exchange.needs]
         if isinstance(exchange, Garble):
-            source = plan.source_of(exchange.job)
-            value_ids = linear_order[: linear_order.index(source) + 1]
-            needed = {job.number for job in plan.products if job.op_id in value_ids}
+            value_ids = values_read_by(plan, plan.source_of(exchange.job))
+            needed = {job.number for job in plan.products if any(p.op_id in value_ids for p in job.parts)}
             assert needed <= {e.job.number for e in complete if isinstance(e, Product)}
             assert any(isinstance(e, Seeds) for e in complete)
             assert any(isinstance(e, Trees) for e in exchanges[:position])
             if exchange.job.spec.uses_select:
                 assert any(isinstance(e, Select) and e.job is exchange.job for e in complete)
+
+
+def values_read_by(plan: WorkPlan, op_id: int) -> set[int]:
+    """Returns the ids of a linear value and of the linear values that it reads without weights."""
+    terms = {op.id: op.terms for op in plan.program.linear_ops}
+    read = {term.source for term in terms[op_id] if term.weighted is None and term.source in terms}
+    return {op_id}.union(*(values_read_by(plan, source) for source in read))
 
 
 def table_plan(monkeypatch: pytest.MonkeyPatch, mode: str = "windowed") -> WorkPlan:
@@ -142,15 +148,19 @@ def test_few_slices_are_under_way_and_their_steps_stand_apart(monkeypatch) -> No
 
 @pytest.mark.parametrize("ots_a_slice", [1, 1 << 17])
 def test_corrections_follow_their_choices_at_a_bounded_distance(monkeypatch, ots_a_slice) -> None:
-    """Both in the order of cross products and slices; few slices' labels wait at once."""
+    """Both in the same order; few slices' labels wait at once."""
     monkeypatch.setattr(multiplications, "OFFLINE_SLICE_OTS", ots_a_slice)
     monkeypatch.setattr(offline_schedule_module, "_CROSSES_UNDER_WAY", 1)
     plan = WorkPlan(term_program()[0], ProtocolOptions("windowed"))
     exchanges = offline_schedule(plan)
     due = [(job.number, groups) for job in plan.multiplications.crosses() for groups in job.offline_slices]
     assert len(due) == (6 if ots_a_slice == 1 else 3)
+    order: list[list[int]] = []
     for kind in (CrossChoices, CrossCorrections):
-        assert [(e.job.number, e.groups) for e in exchanges if isinstance(e, kind)] == due
+        places = [due.index((e.job.number, e.groups)) for e in exchanges if isinstance(e, kind)]
+        assert sorted(places) == list(range(len(due)))
+        order.append(places)
+    assert order[0] == order[1]
     places = {
         (e.job.number, e.groups.start): i for i, e in enumerate(exchanges) if isinstance(e, CrossChoices)
     }
@@ -166,11 +176,13 @@ def test_corrections_follow_their_choices_at_a_bounded_distance(monkeypatch, ots
 
 
 def test_tables_come_while_the_next_products_are_in_flight(plan) -> None:
-    """The products of the next value come between the last product of a value and its tables."""
+    """The products of the next two values come between the last product of a value and its tables."""
     exchanges = offline_schedule(plan)
     first = next(e for e in exchanges if isinstance(e, Garble | TableStep))
     after = exchanges[first.needs : exchanges.index(first)]
-    assert any(isinstance(e, Product) and e.job.op_id != plan.source_of(first.job) for e in after)
+    between = {e.job.op_id for e in after if isinstance(e, Product)} - {plan.source_of(first.job)}
+    left = {e.job.op_id for e in exchanges[first.needs :] if isinstance(e, Product)}
+    assert len(between) == min(2, len(left)) > 0
 
 
 def test_requests_are_the_clients_messages_and_answers_the_servers(plan) -> None:
