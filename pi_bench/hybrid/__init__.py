@@ -9,7 +9,8 @@ The plan:
     lane_groups                     the units in which kernels compute and messages are sent
     modes, other_settings           modes and options, and other settings that are worth predicting
     ot_construction                 the constructions by which OTs are extended
-    ot_plan, ot_choice              the OTs that an inference needs, and the choice of their construction
+    ot_plan                         the OTs that an inference needs
+    link_choice                     the options that a user leaves to the link
     security                        the estimates and parameters that apply to a plan
 
 The offline phase:

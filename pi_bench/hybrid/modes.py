@@ -14,6 +14,8 @@ from pi_bench.hybrid.shared_uploads import SHARING_LIMITS
 from pi_bench.network.program import Program
 from pi_bench.protocol.options import Mode, Option, ProtocolOptions
 
+AUTO = "auto"
+
 SIGN_DROP = Option[int](
     "sign_drop",
     range(RING_BITS),
@@ -31,25 +33,26 @@ LABEL_CHUNK = Option[int](
 )
 GARBLING = Option[str](
     "garbling",
-    GARBLINGS,
+    (*GARBLINGS, AUTO),
     "how an AND of a garbled circuit is garbled: half-gates with 32 bytes, three-halves with 24.4 bytes and "
-    "1.5 times as many hashes, which sends fewer bytes offline and costs computing in both phases; "
-    "three-halves is experimental: its hash and control bits differ from the paper's and were reviewed "
-    "inside this project alone",
+    "1.5 times as many hashes, which sends fewer bytes offline and costs computing in both phases, auto "
+    "whichever the link makes faster; three-halves, which auto may choose, is experimental: its hash and "
+    "control bits differ from the paper's and were reviewed inside this project alone",
     default=HALF_GATES,
     metavar="NAME",
 )
 HE_PLAN = Option[str](
     "he_plan",
-    HE_PLANS,
+    (*HE_PLANS, AUTO),
     "how the products under encryption are packed: compute for fast links and little computing, bytes for "
-    "slow links, with about half of the bytes and somewhat more computing at the server",
+    "slow links, with about half of the bytes and somewhat more computing at the server, auto whichever the "
+    "link makes faster",
     default=HE_PLANS[0],
     metavar="PLAN",
 )
 OT = Option[str](
     "ot",
-    (SOFTSPOKEN.name, "auto", *(name for name in CONSTRUCTIONS if name != SOFTSPOKEN.name)),
+    (*CONSTRUCTIONS, AUTO),
     "how oblivious transfers are extended: softspoken with 4 bytes each, ferret with about a quarter of a "
     "byte each, more computing and a fixed cost per inference, auto whichever the link makes faster; ferret, "
     "which auto may choose, is experimental: it rests on learning parity with noise, its parameters were "
@@ -57,6 +60,8 @@ OT = Option[str](
     default=SOFTSPOKEN.name,
     metavar="NAME",
 )
+BY_LINK = (HE_PLAN, OT, GARBLING)
+"""The options whose value ``auto`` stands for the choice that is faster on the link of the run."""
 CONSTANTS = (
     ("prices of encrypted products", prices_hash(SHARING_LIMITS)),
     ("parameters of Ferret", parameters_text()),
@@ -70,13 +75,24 @@ _HELP = (
 )
 
 
+def settled(option: Option[str], options: ProtocolOptions) -> str:
+    """Returns the value of one of `BY_LINK`, and the default for ``auto``, where there is no link to ask.
+
+    >>> settled(GARBLING, ProtocolOptions("exact", values={"garbling": "auto"}))
+    'half-gates'
+    """
+    value = option.of(options)
+    assert option.default is not None
+    return option.default if value == AUTO else value
+
+
 def ot_construction(options: ProtocolOptions) -> OtConstruction:
-    """Returns the construction of OTs that the options name, and the default for ``auto``.
+    """Returns the construction of OTs that the options name.
 
     >>> ot_construction(ProtocolOptions("exact", values={"ot": "ferret"})).begins_with_set_up
     True
     """
-    return CONSTRUCTIONS.get(OT.of(options), SOFTSPOKEN)
+    return CONSTRUCTIONS[settled(OT, options)]
 
 
 def ot_notes(program: Program, options: ProtocolOptions) -> Iterator[str]:
@@ -103,7 +119,7 @@ def garbling_notes(program: Program, options: ProtocolOptions) -> Iterator[str]:
     >>> list(garbling_notes(small_network()[0], ProtocolOptions("exact")))
     []
     """
-    if GARBLING.of(options) == THREE_HALVES:
+    if settled(GARBLING, options) == THREE_HALVES:
         yield (
             f"{GARBLING.flag} {THREE_HALVES} is experimental: its hash and control bits differ from the "
             "paper's and were reviewed inside this project alone"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from pi_bench.arithmetic.activation_law import WINDOWED
-from pi_bench.crypto.he import transformed_bytes
-from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, OT, ot_construction, window_law
+from pi_bench.crypto.he import HE_PLANS, transformed_bytes
+from pi_bench.hybrid.modes import HE_PLAN, LABEL_CHUNK, OT, ot_construction, settled, window_law
 from pi_bench.hybrid.ot_construction import CONSTRUCTIONS
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.program import Program
@@ -48,8 +48,8 @@ def cheaper_settings(program: Program, options: ProtocolOptions) -> Iterator[Oth
     if window_law(options).exact:
         cheaper = replace(options, mode=WINDOWED.name)
         yield OtherSettings(f"--mode {cheaper.mode}", cheaper, (Purpose.RELU,))
-    for objective in HE_PLAN.values:
-        if objective != HE_PLAN.of(options):
+    for objective in HE_PLANS:
+        if objective != settled(HE_PLAN, options):
             other = options.with_value(HE_PLAN.name, objective)
             yield OtherSettings(f"{HE_PLAN.flag} {objective}", other, (Purpose.LINEAR,))
     purposes = Purpose.RELU, Purpose.TRUNCATION, Purpose.OTHER

@@ -20,7 +20,7 @@ from pi_bench.crypto.gadget import GadgetSpec
 from pi_bench.crypto.he import transformed_bytes
 from pi_bench.crypto.symmetric import LANES
 from pi_bench.hybrid.lane_groups import OFFLINE_SLICE_OTS, LaneGroups, slices
-from pi_bench.hybrid.modes import GARBLING, HE_PLAN, LABEL_CHUNK, ot_construction, window_law
+from pi_bench.hybrid.modes import GARBLING, HE_PLAN, LABEL_CHUNK, ot_construction, settled, window_law
 from pi_bench.hybrid.multiplications import CrossJob, MultiplicationPlan
 from pi_bench.hybrid.ot_construction import SOFTSPOKEN, OtConstruction
 from pi_bench.hybrid.ot_plan import OtPlan
@@ -184,7 +184,7 @@ class WorkPlan:
 
     def __init__(self, program: Program, options: ProtocolOptions, *, uses_tables: bool = False) -> None:
         self.program, self.ahead = program, options.ahead
-        self.products = program_products(program, HE_PLAN.of(options), options.ahead)
+        self.products = program_products(program, settled(HE_PLAN, options), options.ahead)
         self.gadgets: dict[int, list[GadgetJob]] = {}
         self.construction, number = ot_construction(options), 0
         for activation in program.activation_ops:
@@ -328,7 +328,7 @@ def gadget_spec(op: ActivationOp, kind: ActivationKind, options: ProtocolOptions
         offset=law.offset(op.truncate_bits),
         label_chunk=LABEL_CHUNK.of(options),
         sign_drop=law.dropped_sign_bits(op.truncate_bits, op.window_bits) if is_relu else 0,
-        garbling=GARBLING.of(options),
+        garbling=settled(GARBLING, options),
     )
 
 

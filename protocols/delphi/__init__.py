@@ -31,6 +31,7 @@ Security: static semi-honest adversary, two parties. The ideal functionality of 
 the knowledge that client and server gain. They learn nothing else.
 """
 
+from pi_bench.hybrid.link_choice import settle_by_link
 from pi_bench.hybrid.modes import (
     CONSTANTS,
     GARBLING,
@@ -41,7 +42,6 @@ from pi_bench.hybrid.modes import (
     WINDOW_MODES,
     garbling_notes,
 )
-from pi_bench.hybrid.ot_choice import settle_ot
 from pi_bench.hybrid.other_settings import hybrid_alternatives
 from pi_bench.hybrid.parts import GARBLED_PARTS
 from pi_bench.hybrid.script import hybrid_script, predict_hybrid
@@ -64,7 +64,7 @@ PROTOCOL = ProtocolInfo(
     script=hybrid_script,
     security=hybrid_security,
     alternatives=hybrid_alternatives,
-    settle=settle_ot,
+    settle=settle_by_link,
     options=(LABEL_CHUNK, GARBLING, HE_PLAN, OT, SIGN_DROP),
     constants=CONSTANTS,
     notes=garbling_notes,

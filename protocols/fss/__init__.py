@@ -35,8 +35,8 @@ outside cryptographers: section 11 of docs/threat-model-fss.md lists the finding
 
 from functools import partial
 
+from pi_bench.hybrid.link_choice import settle_by_link
 from pi_bench.hybrid.modes import CONSTANTS, HE_PLAN, OT, SIGN_DROP, WINDOW_MODES
-from pi_bench.hybrid.ot_choice import settle_ot
 from pi_bench.hybrid.other_settings import cheaper_settings
 from pi_bench.hybrid.parts import TABLE_PARTS
 from pi_bench.hybrid.script import hybrid_script, predict_hybrid
@@ -62,7 +62,7 @@ PROTOCOL = ProtocolInfo(
     script=partial(hybrid_script, uses_tables=True),
     security=partial(hybrid_security, uses_tables=True),
     alternatives=cheaper_settings,
-    settle=partial(settle_ot, uses_tables=True),
+    settle=partial(settle_by_link, uses_tables=True),
     notes=gadget_notes,
     primitives=(FSS,),
     options=(HE_PLAN, OT, SIGN_DROP),

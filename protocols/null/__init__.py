@@ -12,6 +12,7 @@ protocol that overlaps them can be faster than this.
 from dataclasses import replace
 
 from pi_bench.errors import UsageError
+from pi_bench.hybrid.link_choice import settle_by_link
 from pi_bench.hybrid.modes import (
     CONSTANTS,
     GARBLING,
@@ -22,7 +23,6 @@ from pi_bench.hybrid.modes import (
     WINDOW_MODES,
     window_law,
 )
-from pi_bench.hybrid.ot_choice import settle_ot
 from pi_bench.hybrid.parts import GARBLED_PARTS
 from pi_bench.hybrid.script import hybrid_script, predict_hybrid
 from pi_bench.protocol import ProtocolInfo
@@ -57,7 +57,7 @@ PROTOCOL = ProtocolInfo(
     client=_HybridClient,
     server=_HybridServer,
     predict=predict_hybrid,
-    settle=settle_ot,
+    settle=settle_by_link,
     options=(LABEL_CHUNK, GARBLING, HE_PLAN, OT, SIGN_DROP),
     constants=CONSTANTS,
 )

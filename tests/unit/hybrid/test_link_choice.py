@@ -1,15 +1,17 @@
-"""--ot auto: what it chooses follows from the program and the link, and saves what it promises."""
+"""``auto``: what it chooses follows from the program and the link, and saves what it promises."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from pi_bench.channel.link import Link
+from pi_bench.hybrid.link_choice import settle_by_link
+from pi_bench.hybrid.modes import AUTO, BY_LINK
 from pi_bench.hybrid.offline_schedule import offline_schedule
-from pi_bench.hybrid.ot_choice import settle_ot
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.compiler import compile_graph
-from pi_bench.network.graph import Graph, InputNode, OutputNode, ReluNode
+from pi_bench.network.graph import ConvNode, Graph, InputNode, OutputNode, ReluNode
 from pi_bench.network.program import Program
 from pi_bench.protocol import ProtocolOptions
 
@@ -26,7 +28,9 @@ def options(kind: str, mode: str = "windowed") -> ProtocolOptions:
 
 def chosen(relu_count: int, link: str | None, *, uses_tables: bool = False) -> object:
     where = None if link is None else Link.parse(link)
-    return settle_ot(program_of(relu_count), options("auto"), where, uses_tables=uses_tables).values["ot"]
+    return settle_by_link(program_of(relu_count), options("auto"), where, uses_tables=uses_tables).values[
+        "ot"
+    ]
 
 
 @pytest.mark.parametrize("uses_tables", [False, True])
@@ -44,8 +48,50 @@ def test_auto_takes_ferret_where_bytes_cost_more_than_computing(uses_tables: boo
 
 def test_a_choice_of_the_user_stays() -> None:
     for kind in ("softspoken", "ferret"):
-        settled = settle_ot(program_of(64), options(kind), Link.parse("wan"))
+        settled = settle_by_link(program_of(64), options(kind), Link.parse("wan"))
         assert settled.values["ot"] == kind
+
+
+def with_products(link: str | None, *, relu: bool = True) -> dict[str, object]:
+    """Returns the choices for a convolution, and its 32,768 ReLUs if it has any."""
+    program = compiled_conv(relu=relu)
+    where = None if link is None else Link.parse(link)
+    given = ProtocolOptions("windowed", values={option.name: AUTO for option in BY_LINK})
+    return dict(settle_by_link(program, given, where).values)
+
+
+def compiled_conv(*, relu: bool = True) -> Program:
+    """Returns a program with one convolution."""
+    shape = (128, 16, 16)
+    nodes = (
+        InputNode("x", (), shape),
+        ConvNode("c", ("x",), shape, "w", None, (1, 1), (1, 1)),
+        *((ReluNode("r", ("c",), shape),) if relu else ()),
+        OutputNode("y", ("r" if relu else "c",), shape),
+    )
+    weights = np.full((128, 128, 3, 3), 0.01, np.float32)
+    ranges = dict.fromkeys(("x", "c", "r", "y"), 1.0)
+    return compile_graph(Graph(nodes, {"w": weights}, ranges=ranges))[0]
+
+
+def test_each_choice_follows_what_the_link_is_busy_with() -> None:
+    """A slow way down is for small tables, and a slow way up for few bytes of OTs and of products."""
+    fast = {"he_plan": "compute", "ot": "softspoken", "garbling": "half-gates"}
+    assert with_products(None) == with_products("100Gbit,1us") == fast
+    assert with_products("rtt=40ms,up=1Gbit,down=50Mbit")["garbling"] == "three-halves"
+    up = with_products("rtt=40ms,up=10Mbit,down=1Gbit")
+    assert (up["ot"], up["garbling"]) == ("ferret", "half-gates")
+    assert with_products("20Mbit,40ms", relu=False)["he_plan"] == "bytes"
+
+
+def test_options_without_a_link_are_the_defaults() -> None:
+    """A plan may be asked for before a link is known, as a search does."""
+    auto = ProtocolOptions("windowed", values={option.name: AUTO for option in BY_LINK})
+    sizes = [
+        sum(e.request_bytes + e.answer_bytes for e in offline_schedule(WorkPlan(compiled_conv(), given)))
+        for given in (auto, ProtocolOptions("windowed"))
+    ]
+    assert sizes[0] == sizes[1]
 
 
 @pytest.mark.parametrize("uses_tables", [False, True])
