@@ -1,9 +1,10 @@
 """The fewest bytes against the fastest packing, by part: offline bytes and times on loopback, LAN and WAN.
 
-`python -m benchmarks.bytes_on_links FOLDER` measures the networks of DeepReDuce's Table 4, VGG16, MobileNetV1
-and ResNet50 with the defaults, and with packed answers and silent OTs (`CHOICES`). It keeps each record in
-FOLDER as soon as it is whole, so a run that was interrupted continues, and prints a table with one line per
-network, link and choice. `--protocol`, `--link` and `--network` choose a part of it.
+`python -m benchmarks.bytes_on_links FOLDER` measures the networks of DeepReDuce's Table 4, VGG16,
+MobileNetV1 and ResNet50 with the defaults, with packed answers and silent OTs, and with three-halves
+garbling besides (`CHOICES`). It keeps each record in FOLDER as soon as it is whole, so a run that was
+interrupted continues, and prints a table with one line per network, link and choice. `--protocol`, `--link`
+and `--network` choose a part of it. A protocol without garbled ReLUs has no choice of garbling.
 """
 
 from __future__ import annotations
@@ -18,16 +19,18 @@ from benchmarks.kept_latency import kept_latency
 from benchmarks.markdown import table
 from pi_bench.hybrid.parts import GARBLING, HE, OT, TABLES
 from pi_bench.models.published.tables import load_table
+from pi_bench.registry import find_protocol
 
 CHOICES = {
     "compute, softspoken": ("--he-plan", "compute", "--ot", "softspoken"),
     "bytes, ferret": ("--he-plan", "bytes", "--ot", "ferret"),
+    "bytes, ferret, three-halves": (*("--he-plan", "bytes", "--ot", "ferret", "--garbling", "three-halves"),),
 }
 RUNS = {"loopback": ("3", "1"), "lan": ("2", "1"), "wan": ("1", "0")}
 """Timed and untimed runs per link."""
 
 LARGEST = "resnet50-imagenet-9608704"
-"""Its inferences take minutes, so that it runs once per cell, and not at all on the WAN."""
+"""Its inferences take minutes, so that it runs once per cell."""
 LARGE = ("vgg16-cifar100-276480", "mobilenetv1-cifar100-411648", LARGEST)
 
 PARTS = {"products": (HE,), "OTs": (OT,), "tables": (GARBLING, TABLES)}
@@ -58,17 +61,22 @@ def cells(recipe: str, link: str, choice: str, record: dict[str, Any]) -> tuple[
 
 
 HEADER = (
-    *("network", "link", "packing and OTs", *(f"{name}, MB" for name in PARTS)),
+    *("network", "link", "packing, OTs, garbling", *(f"{name}, MB" for name in PARTS)),
     *("offline, MB", "online, MB", "all, MB", "offline", "online", "verified"),
 )
 
 
-def rows(networks: list[str], links: list[str]) -> Iterator[tuple[str, str, str]]:
+def choices_of(protocol: str) -> list[str]:
+    """Returns the choices whose options a protocol has."""
+    flags = {option.flag for option in find_protocol(protocol).options}
+    return [name for name, words in CHOICES.items() if flags.issuperset(words[::2])]
+
+
+def rows(networks: list[str], links: list[str], choices: list[str]) -> Iterator[tuple[str, str, str]]:
     """Yields network, link and choice. The choices to compare follow each other, to meet the same machine."""
     for recipe in networks:
         for link in links:
-            if (recipe, link) != (LARGEST, "wan"):
-                yield from ((recipe, link, choice) for choice in CHOICES)
+            yield from ((recipe, link, choice) for choice in choices)
 
 
 def main() -> int:
@@ -82,7 +90,7 @@ def main() -> int:
     parsed.folder.mkdir(parents=True, exist_ok=True)
     lines = [
         cells(recipe, link, choice, measured(parsed.folder, recipe, parsed.protocol, link, choice))
-        for recipe, link, choice in rows(parsed.network, parsed.link)
+        for recipe, link, choice in rows(parsed.network, parsed.link, choices_of(parsed.protocol))
     ]
     print(f"pi-bench {pi_bench.__version__}, `python -m benchmarks.bytes_on_links FOLDER`, {parsed.protocol}")
     print("\n".join(table(HEADER, lines)))
