@@ -1,7 +1,7 @@
 """Batch norms that check their input's shape and return it, for networks whose values nobody reads.
 
-On torch's meta device a batch norm runs some thirty Python functions for one shape: three quarters of the time
-of a forward pass.
+On torch's meta device a batch norm runs some thirty Python functions for one shape: three quarters of the
+time of a forward pass.
 """
 
 from collections.abc import Iterator

@@ -67,7 +67,7 @@ def parts_of(recipe):
     parts = {
         (name, bool(value) if name == "hidden_widths" else value)
         for name, value in values.items()
-        if name not in SIZES and not name.endswith(("_width", "widths", "_stages")) or name == "hidden_widths"
+        if name == "hidden_widths" or not (name in SIZES or name.endswith(("_width", "widths", "_stages")))
     }
     parts |= {("input channels", recipe.input_shape[0]), ("first stride", strides[0])}
     parts |= {("neighbours", *pair) for pair in itertools.pairwise([recipe.stem_relu, *stages, "head"])}

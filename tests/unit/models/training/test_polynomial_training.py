@@ -221,7 +221,7 @@ cubics = ["stem.relu", "stages.1.*"]
 
 @pytest.mark.training
 def test_the_command_trains_a_network_that_fits_the_integers(tmp_path, monkeypatch, capsys):
-    """All activations are polynomials of degree 2 or 3. The integer network of 32 bits answers as the float one does."""
+    """Activations are polynomials of degree 2 or 3. The integers of 32 bits answer as the floats do."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "small.toml").write_text(SMALL)
     arguments = ["--data", "digits", "--epochs", "4", "--batch-size", "32", "--threads", "1"]

@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch")
 from pi_bench.errors import ModelError, OutputError, TrainingError
 from pi_bench.models import load_recipe, parse_recipe
 from pi_bench.models.data import Split
-from pi_bench.models.training import TrainingSettings, trainer
+from pi_bench.models.training import trainer
 from pi_bench.models.training.batches import Batches
 from pi_bench.models.training.epoch import mixed_precision
 from pi_bench.models.training.logs import EpochLog
