@@ -50,7 +50,7 @@ SIZES = {"name", "alpha", "rho", "input_shape", "published", "class_count", "dat
 
 
 def parts_of(recipe):
-    """Returns what the network consists of: choices of its family, neighbouring stages, operations and skips.
+    """Returns what the network consists of: choices of its family, neighboring stages, operations and skips.
 
     Recipes that differ in width, depth, resolution or data set alone have the same parts here.
     """
@@ -70,7 +70,7 @@ def parts_of(recipe):
         if name == "hidden_widths" or not (name in SIZES or name.endswith(("_width", "widths", "_stages")))
     }
     parts |= {("input channels", recipe.input_shape[0]), ("first stride", strides[0])}
-    parts |= {("neighbours", *pair) for pair in itertools.pairwise([recipe.stem_relu, *stages, "head"])}
+    parts |= {("neighbors", *pair) for pair in itertools.pairwise([recipe.stem_relu, *stages, "head"])}
     parts |= {("shortcut", values.get("shortcut"), stage) for stage in stages}
     stage_of = [stage for stage, count in enumerate(recipe.blocks) for _ in range(count)]
     for layer, (operation, *skips) in enumerate(arc.split() for arc in arcs):
