@@ -12,6 +12,7 @@ from pi_bench.models.families import FAMILIES
 torch = pytest.importorskip("torch")
 
 from pi_bench.models.building import build
+from tests.checked_norms import checked_norms
 
 HEAD = """
 schema = 1
@@ -86,7 +87,8 @@ def traced(recipe):
     for path, layer in module.named_modules():
         if isinstance(layer, kinds):
             note(path, layer)
-    logits = module(torch.empty(2, *recipe.input_shape, device="meta"))
+    with checked_norms():
+        logits = module(torch.empty(2, *recipe.input_shape, device="meta"))
     assert logits.shape == (2, recipe.class_count)
     return module, relus, macs
 

@@ -34,6 +34,7 @@ polynomial_degree = 3
 polynomial_relu_fraction = 0.5
 """
 RECIPE = parse_recipe(TEXT, "small")
+BITS = {"weight_bits": 12, "activation_bits": 12}  # their choice would be half of an export
 LAYERS = ["stem.relu", "stages.1.0.relu1", "stages.1.0.relu2", "stages.1.1.relu1", "stages.1.1.relu2"]
 
 
@@ -82,7 +83,7 @@ def test_a_recipe_says_where_polynomials_stand(tmp_path) -> None:
     assert all(len(m.coefficients) == 4 and int(m.relu.sum()) == len(m.relu) // 2 for m in found.values())
     assert RECIPE.relu_count == 4 * 64 // 2 + 2 * 4 * 64 + 4 * 6 * 16 // 2
     assert sum(p.numel() for p in module.parameters()) == RECIPE.parameter_count
-    graph = export_recipe(RECIPE, tmp_path / "m.pt")
+    graph = export_recipe(RECIPE, tmp_path / "m.pt", **BITS)
     assert graph.relu_count == RECIPE.relu_count
     assert sum(isinstance(node, PolynomialNode) for node in graph.nodes) == len(LAYERS)
     assert graph.meta["recipe"]["polynomial_count"] == 4 * 64 // 2 + 4 * 6 * 16 // 2
@@ -92,7 +93,7 @@ def test_a_recipe_says_where_polynomials_stand(tmp_path) -> None:
 @pytest.mark.law
 def test_random_networks_with_polynomials_stay_of_a_relus_size(tmp_path) -> None:
     recipe = dataclasses.replace(RECIPE, blocks=(8, 8), polynomials=("*",))
-    graph = export_recipe(recipe, tmp_path / "m.pt")
+    graph = export_recipe(recipe, tmp_path / "m.pt", **BITS)
     assert max(graph.ranges.values()) < 1e5
 
 
@@ -190,7 +191,7 @@ def test_layers_become_quadratic_cubic_linear_or_stay(tmp_path) -> None:
     assert sum(p.numel() for p in module.parameters()) == recipe.parameter_count
     x = torch.randn(2, 6, 4, 4)
     assert torch.equal(module.stages[1][0].relu1(x), x)
-    graph = export_recipe(recipe, tmp_path / "m.pt")
+    graph = export_recipe(recipe, tmp_path / "m.pt", **BITS)
     assert graph.relu_count == recipe.relu_count
     assert sum(isinstance(node, PolynomialNode) for node in graph.nodes) == 3
     assert parse_recipe(format_recipe(recipe), "again") == recipe
@@ -225,7 +226,7 @@ def test_masks_choose_relus_among_polynomials(tmp_path, masks: str) -> None:
     module = build(recipe)
     parameters = sum(p.numel() for name, p in module.named_parameters() if not name.endswith(".mask"))
     assert parameters == recipe.parameter_count
-    graph = export_recipe(recipe, tmp_path / "m.pt")
+    graph = export_recipe(recipe, tmp_path / "m.pt", **BITS)
     assert (graph.relu_count, graph.polynomial_count) == (320, 1152 - 320)
     found = [node for node in graph.nodes if isinstance(node, PolynomialNode)]
     assert {graph.parameters[node.coefficients].shape[1] for node in found} == {3, 4}

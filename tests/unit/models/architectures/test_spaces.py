@@ -17,6 +17,7 @@ from pi_bench.models.architectures.spaces import SPACES, space_of
 from pi_bench.models.building import build
 from pi_bench.models.recipe_writing import format_recipe
 from pi_bench.models.reduction.untrained import untrained_graph
+from tests.checked_norms import checked_norms
 
 BASES = {
     "cryptonas": ("cnet1-cifar100-86016", "cnet3-cifar10-1376256"),
@@ -42,7 +43,8 @@ def traced_relu_count(recipe):
     for part in module.modules():
         if isinstance(part, torch.nn.ReLU):
             part.register_forward_hook(lambda _, __, out: counts.append(out.numel()))
-    module(torch.empty(1, *recipe.input_shape, device="meta"))
+    with checked_norms():
+        module(torch.empty(1, *recipe.input_shape, device="meta"))
     return sum(counts)
 
 

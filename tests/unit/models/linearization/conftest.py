@@ -37,15 +37,17 @@ def recipe():
 @pytest.fixture(scope="session")
 def teacher(recipe, blobs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("teacher")
-    settings = TrainingSettings(epochs=4, batch_size=32, learning_rate=0.05, schedule="cosine")
+    settings = TrainingSettings(epochs=3, batch_size=60, learning_rate=0.05, schedule="cosine")
     train_recipe(recipe, blobs, settings, folder)
     return Teacher(recipe, folder / "state.pt")
 
 
 @pytest.fixture(scope="session")
 def quickly():
-    """So large a lasso that six epochs of 16 batches pass all budgets."""
-    return LinearizationSettings(learning_rate=0.02, lasso=0.01, batch_size=32, epoch_limit=40)
+    """So fast a growth of the lasso that five epochs of 6 batches pass all budgets, at different ones."""
+    return LinearizationSettings(
+        learning_rate=0.03, lasso=0.001, lasso_growth=3, threshold=0.5, batch_size=90, epoch_limit=40
+    )
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,6 @@ def recipe():
     return parse_recipe(RECIPE, "tiny.toml")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def settings():
-    return TrainingSettings(epochs=4, batch_size=16, learning_rate=0.05, validation_fraction=0.2)
+    return TrainingSettings(epochs=4, batch_size=48, learning_rate=0.05, validation_fraction=0.2)

@@ -121,10 +121,12 @@ def polynomial(recipe):
     return dataclasses.replace(with_polynomials(recipe, ["*"], 2, 0.0), name="tiny-polynomial")
 
 
+@pytest.mark.usefixtures("no_export")
 def test_a_training_starts_from_the_network_with_relus(recipe, blobs, settings, tmp_path):
+    settings = dataclasses.replace(settings, epochs=1)
     train_recipe(recipe, blobs, settings, tmp_path / "relus")
     start = tmp_path / "relus" / "state.pt"
-    polynomials = dataclasses.replace(settings, epochs=1, learning_rate=1e-9)
+    polynomials = dataclasses.replace(settings, learning_rate=1e-9)
     train_recipe(polynomial(recipe), blobs, polynomials, tmp_path / "polynomials", start=start)
     before = torch.load(start, weights_only=True)
     after = torch.load(tmp_path / "polynomials" / "state.pt", weights_only=True)
@@ -138,8 +140,10 @@ def test_a_training_starts_from_the_network_with_relus(recipe, blobs, settings, 
         train_recipe(other, blobs, polynomials, tmp_path / "other", start=start)
 
 
+@pytest.mark.usefixtures("no_export")
 def test_settings_of_polynomials_are_part_of_a_training(recipe, blobs, settings, tmp_path):
     """They are written only where they differ from the defaults, so that older folders can be resumed."""
+    settings = dataclasses.replace(settings, epochs=1)
     assert "gradient_limit" not in settings.as_dict()
     train_recipe(recipe, blobs, settings, tmp_path)
     limited = dataclasses.replace(settings, gradient_limit=0.5)
@@ -153,6 +157,7 @@ def test_settings_of_polynomials_are_part_of_a_training(recipe, blobs, settings,
         TrainingSettings(interpolation=0.95)
 
 
+@pytest.mark.usefixtures("no_export")
 def test_relus_are_replaced_within_a_single_epoch(recipe, blobs, settings, tmp_path, monkeypatch):
     parts = []
 
@@ -161,27 +166,28 @@ def test_relus_are_replaced_within_a_single_epoch(recipe, blobs, settings, tmp_p
         return set_relu_part(module, part)
 
     monkeypatch.setattr(trainer, "set_relu_part", noted)
-    settings = dataclasses.replace(settings, epochs=1, batch_size=8, interpolation=0.5)
+    settings = dataclasses.replace(settings, epochs=1, interpolation=0.5)
     train_recipe(polynomial(recipe), blobs, settings, tmp_path)
     assert parts[0] == 1.0 and parts[-1] == 0.0
     assert parts == sorted(parts, reverse=True) and len(set(parts)) > 2
 
 
+@pytest.mark.usefixtures("no_export")
 def test_an_epoch_with_relus_is_not_chosen(recipe, blobs, settings, tmp_path, monkeypatch):
     """Accuracy falls from epoch to epoch here; the first of four epochs ends with half of each ReLU."""
     accuracies = iter(range(99, 0, -1))
     monkeypatch.setattr(trainer, "evaluate", lambda *arguments: (0.5, float(next(accuracies))))
-    settings = dataclasses.replace(settings, interpolation=0.5)
+    settings = dataclasses.replace(settings, batch_size=240, interpolation=0.5)
     assert train_recipe(polynomial(recipe), blobs, settings, tmp_path / "a")["chosen_epoch"] == 2
     assert train_recipe(recipe, blobs, settings, tmp_path / "b")["chosen_epoch"] == 1  # no polynomials
 
 
+@pytest.mark.usefixtures("no_export")
 def test_a_resumed_polynomial_training_ends_with_the_same_bits(
     recipe, blobs, settings, tmp_path, monkeypatch
 ):
-    settings = dataclasses.replace(
-        settings, **default_settings("none", polynomials=True) | {"interpolation": 0.5}
-    )
+    polynomials = default_settings("none", polynomials=True) | {"interpolation": 0.5, "epochs": 3}
+    settings = dataclasses.replace(settings, **polynomials)
     train_recipe(polynomial(recipe), blobs, settings, tmp_path / "whole")
     save, count = trainer._save, []
 
@@ -207,24 +213,23 @@ dataset = "digits"
 input_shape = [1, 8, 8]
 class_count = 10
 blocks = [1, 1]
-widths = [8, 16]
-polynomials = ["*"]
-polynomial_degree = {degree}
+widths = [4, 8]
+polynomials = ["stages.0.*"]
+cubics = ["stem.relu", "stages.1.*"]
 """
 
 
 @pytest.mark.training
-@pytest.mark.parametrize("degree", [2, 3])
-def test_the_command_trains_a_network_that_fits_the_integers(degree, tmp_path, monkeypatch, capsys):
-    """All activations are polynomials. The integer network of 32 bits answers as the float one does."""
+def test_the_command_trains_a_network_that_fits_the_integers(tmp_path, monkeypatch, capsys):
+    """Activations are polynomials of degree 2 or 3. The integers of 32 bits answer as the floats do."""
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "small.toml").write_text(SMALL.format(degree=degree))
-    arguments = ["--data", "digits", "--epochs", "12", "--batch-size", "64", "--threads", "1"]
+    (tmp_path / "small.toml").write_text(SMALL)
+    arguments = ["--data", "digits", "--epochs", "4", "--batch-size", "32", "--threads", "1"]
     assert main(["train", "--recipe", "small.toml", "-o", "trained", *arguments]) == 0
     result = json.loads((tmp_path / "trained" / "result.json").read_text())
     assert result["settings"]["gradient_limit"] == 2.0
     assert result["recipe"]["relu_count"] == 0
-    assert result["test_accuracy_pct"] > 90
+    assert result["test_accuracy_pct"] > 50  # 10 by chance
     capsys.readouterr()
     model = ["trained/model.pt", "--data", "digits", "--private-sample", "0", "--no-remedies"]
     assert main(["accuracy", *model, "--json", "-"]) == 0

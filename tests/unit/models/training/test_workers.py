@@ -63,5 +63,7 @@ def test_two_workers_are_one_but_for_rounding(small, tmp_path):
 def test_a_batch_that_cannot_be_divided(recipe, blobs, settings, tmp_path, monkeypatch):
     monkeypatch.setattr(train_recipe, "worker_count", lambda: 3)
     with pytest.raises(UsageError, match="--batch-size 16 cannot be divided among 3 workers: use a multiple"):
-        train_recipe.train_recipe(recipe, blobs, settings, tmp_path / "out")
+        train_recipe.train_recipe(
+            recipe, blobs, dataclasses.replace(settings, batch_size=16), tmp_path / "out"
+        )
     assert not (tmp_path / "out").exists()
