@@ -13,8 +13,7 @@ from pi_bench.hybrid.shared_uploads import program_products
 from pi_bench.protocol import Party, Preprocessing, ProtocolInfo, ProtocolOptions
 from pi_bench.registry import find_protocol
 from pi_bench.testing import TwoParties
-from tests.contract.conftest import compiled, leave, sending_other
-from tests.contract.test_agreement import _check_law
+from tests.contract.conftest import check_law, compiled, leave, sending_other
 from tests.contract.test_messages import _of
 from tests.contract.test_one_time import made_secrets
 
@@ -31,7 +30,7 @@ def test_the_next_phase_begins_when_the_material_is_used_up(protocol, small_netw
     given = [*inputs, inputs[0]]
     outcomes = run(protocol, program, weights, given, options)
     for encoded, outcome in zip(given, outcomes, strict=True):
-        _check_law(program, weights, outcome, protocol.law(options), encoded)
+        check_law(program, weights, outcome, protocol.law(options), encoded)
     began = [any("offline" in m.phase for m in outcome.transcript) for outcome in outcomes]
     assert began == [True, False, False, True]
 
@@ -43,7 +42,7 @@ def test_the_largest_number_of_inferences(name, small_network, run) -> None:
     options = ahead_of(info, "exact", ahead=16)
     outcomes = run(info, program, weights, [inputs[i % 3] for i in range(16)], options)
     for i, outcome in enumerate(outcomes):
-        _check_law(program, weights, outcome, info.law(options), inputs[i % 3])
+        check_law(program, weights, outcome, info.law(options), inputs[i % 3])
 
 
 @pytest.mark.parametrize("plan", HE_PLANS)
@@ -54,7 +53,7 @@ def test_batches_of_several_inferences_share_uploads(secure_protocol, plan, run)
     (shared,) = (job for job in program_products(program, plan, AHEAD) if len(job.parts) > 1)
     assert shared.plan.in_shape[0] == 2 * AHEAD
     for encoded, outcome in zip(inputs, run(secure_protocol, program, weights, inputs, options), strict=True):
-        _check_law(program, weights, outcome, secure_protocol.law(options), encoded)
+        check_law(program, weights, outcome, secure_protocol.law(options), encoded)
 
 
 def test_an_inference_takes_fewer_bytes_offline_and_as_many_online(secure_protocol, network) -> None:
@@ -164,7 +163,7 @@ def test_copies_of_masks_are_wiped_after_encryption_and_masks_are_not(
 
     monkeypatch.setattr(HeClient, "encrypt", recorded)
     (outcome,) = run(secure_protocol, program, weights, inputs[:1], ahead_of(secure_protocol, None, ahead))
-    _check_law(program, weights, outcome, secure_protocol.law(ahead_of(secure_protocol)), inputs[0])
+    check_law(program, weights, outcome, secure_protocol.law(ahead_of(secure_protocol)), inputs[0])
     kept = [bool(operand.any()) for operand in operands]
     assert any(kept) == (ahead == 1), "a single mask is encrypted where it lies"
 

@@ -40,18 +40,6 @@ def test_another_protocols_material_is_refused() -> None:
         Preprocessing("some", 0, {}).claim("other")
 
 
-def test_two_inferences_share_nothing(secure_protocol, network, honest) -> None:
-    """Equal inputs twice in one session: no mask, label or table repeats."""
-    first, second, _ = honest(secure_protocol, network, secure_protocol.mode_names[0])
-    for party in Party:
-        for name, share in first.traces[party].arrays.items():
-            assert not np.array_equal(share, second.traces[party].arrays[name]), (party, name)
-    payloads = [
-        {m.payload for m in outcome.transcript if len(m.payload) >= 16} for outcome in (first, second)
-    ]
-    assert not payloads[0] & payloads[1]
-
-
 @pytest.mark.parametrize("victim", list(Party))
 def test_a_short_message_is_refused(protocol, victim, network, run) -> None:
     program, weights, inputs = network
