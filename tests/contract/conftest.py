@@ -286,6 +286,31 @@ def small_network() -> Network:
     return named_network("one")
 
 
+@pytest.fixture(scope="session")
+def short_network() -> Network:
+    """A network whose sessions have each kind of message a few times: for tests that run one per message."""
+    return _short_network()
+
+
+@functools.cache
+def _short_network() -> Network:
+    generator = np.random.default_rng(3)
+    nodes = (
+        InputNode("input", (), (2, 4, 4)),
+        ConvNode("stem", ("input",), (3, 4, 4), "stem.weight", None, (1, 1), (1, 1)),
+        ReluNode("relu", ("stem",), (3, 4, 4), "relu.mask"),
+        FlattenNode("flatten", ("relu",), (48,)),
+        LinearNode("head", ("flatten",), (3,), "head.weight", "head.bias"),
+        OutputNode("output", ("head",), (3,)),
+    )
+    shapes = {"stem.weight": (3, 2, 3, 3), "head.weight": (3, 48), "head.bias": (3,)}
+    parameters = {name: generator.normal(0, 0.3, shape).astype(np.float32) for name, shape in shapes.items()}
+    graph = Graph(nodes, parameters, {"relu.mask": generator.random((3, 4, 4)) < 0.6}, meta={"name": "short"})
+    graph = dataclasses.replace(graph, ranges=calibrate(graph, generator.normal(size=(64, 2, 4, 4))))
+    program, weights = compile_graph(graph)
+    return program, weights, encoded_inputs(program)
+
+
 @functools.cache
 def compiled(batch: int) -> Network:
     program, weights = compile_graph(small_graph(), CompileOptions(batch=batch))
