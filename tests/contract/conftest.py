@@ -24,6 +24,7 @@ import pytest
 from pi_bench.arithmetic.activation_law import ActivationLaw
 from pi_bench.crypto import base_ot
 from pi_bench.errors import ConnectionFailedError
+from pi_bench.hybrid.modes import AUTO
 from pi_bench.network.compiler import CompileOptions, compile_graph
 from pi_bench.network.execution.reference import activation_reference, linear_reference
 from pi_bench.network.fusion import fuse_keeping
@@ -69,14 +70,20 @@ def cases_of(info: ProtocolInfo) -> list[ProtocolOptions]:
     }
     found = [info.configure(mode, given) for mode, given in bases.items()]
     for option in info.options:
-        for mode, value in zip(bases, (_some(option), option.values[-1]), strict=False):
+        for mode, value in zip(bases, (_some(option), _values(option)[-1]), strict=False):
             if option.default is not None and option.applies(mode):
                 found.append(info.configure(mode, {**bases[mode], option.name: value}))
     return [*found, dataclasses.replace(found[0], ahead=3)]
 
 
 def _some(option: Option) -> int | str:
-    return option.values[min(2, len(option.values) - 1)]
+    values = _values(option)
+    return values[min(2, len(values) - 1)]
+
+
+def _values(option: Option) -> list[int | str]:
+    """All but `auto`, which stands for one of the others."""
+    return [value for value in option.values if value != AUTO]
 
 
 @functools.cache
