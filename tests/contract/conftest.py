@@ -5,7 +5,8 @@ interface, and every message is kept for the transcript tests.
 
 Tests that take `protocol` run over every protocol: the functional half of the contract. Tests that take
 `secure_protocol` run over those that say that they are secure: the security half. Tests that take `options`
-too run with every set of options whose mode the protocol has.
+too run with every set of options whose mode the protocol has. Those that also take `network` run each mode on
+every network and each set of options on one network at least, not on all.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pi_bench.arithmetic.activation_law import ActivationLaw
 from pi_bench.crypto import base_ot
 from pi_bench.errors import ConnectionFailedError
+from pi_bench.hybrid.modes import AUTO
 from pi_bench.network.compiler import CompileOptions, compile_graph
+from pi_bench.network.execution.reference import activation_reference, linear_reference
 from pi_bench.network.fusion import fuse_keeping
 from pi_bench.network.fusion.plan import Planner
 from pi_bench.network.graph import (
@@ -66,14 +70,20 @@ def cases_of(info: ProtocolInfo) -> list[ProtocolOptions]:
     }
     found = [info.configure(mode, given) for mode, given in bases.items()]
     for option in info.options:
-        for mode, value in zip(bases, (_some(option), option.values[-1]), strict=False):
+        for mode, value in zip(bases, (_some(option), _values(option)[-1]), strict=False):
             if option.default is not None and option.applies(mode):
                 found.append(info.configure(mode, {**bases[mode], option.name: value}))
     return [*found, dataclasses.replace(found[0], ahead=3)]
 
 
 def _some(option: Option) -> int | str:
-    return option.values[min(2, len(option.values) - 1)]
+    values = _values(option)
+    return values[min(2, len(values) - 1)]
+
+
+def _values(option: Option) -> list[int | str]:
+    """All but `auto`, which stands for one of the others."""
+    return [value for value in option.values if value != AUTO]
 
 
 @functools.cache
@@ -86,6 +96,8 @@ def _protocols() -> list[ProtocolInfo]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Runs tests of `protocol` or `secure_protocol` on each protocol, and of `options` on its cases."""
     found = _protocols()
+    if "network" in metafunc.fixturenames and "options" not in metafunc.fixturenames:
+        metafunc.parametrize("network", NETWORKS, indirect=True)
     for fixture in ("protocol", "secure_protocol"):
         if fixture not in metafunc.fixturenames:
             continue
@@ -93,10 +105,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if "options" not in metafunc.fixturenames:
             metafunc.parametrize(fixture, chosen, ids=[info.name for info in chosen])
             continue
-        pairs = {
-            f"{info.name}-{_words(options)}": (info, options) for info in chosen for options in cases_of(info)
-        }
-        metafunc.parametrize((fixture, "options"), pairs.values(), ids=pairs)
+        cases = [(info, options) for info in chosen for options in cases_of(info)]
+        if "network" not in metafunc.fixturenames:
+            ids = [f"{info.name}-{_words(options)}" for info, options in cases]
+            metafunc.parametrize((fixture, "options"), cases, ids=ids)
+            continue
+        triples = [(info, *pair) for info in chosen for pair in networks_of(cases_of(info))]
+        ids = [f"{info.name}-{_words(options)}-{network}" for info, options, network in triples]
+        metafunc.parametrize((fixture, "options", "network"), triples, ids=ids, indirect=["network"])
+
+
+def networks_of(cases: list[ProtocolOptions]) -> list[tuple[ProtocolOptions, str]]:
+    """Each set of options with a network: those of one mode take the networks in turn, and begin again
+    until both have all been there. Each mode begins one network later, so that a value of an option, which
+    two modes have, meets two networks."""
+    found = []
+    for place, mode in enumerate(dict.fromkeys(options.mode for options in cases)):
+        of_mode = [options for options in cases if options.mode == mode]
+        for i in range(max(len(of_mode), len(NETWORKS))):
+            found.append((of_mode[i % len(of_mode)], NETWORKS[(i + place) % len(NETWORKS)]))
+    return found
 
 
 def _words(options: ProtocolOptions) -> str:
@@ -129,16 +157,20 @@ _products = {
         "crypto_scalarmult_ed25519_noclamp",
         "crypto_scalarmult_ed25519_base_noclamp",
         "crypto_core_ed25519_is_valid_point",
+        "crypto_core_ed25519_add",
+        "crypto_core_ed25519_sub",
     )
 }
 
 
 @pytest.fixture(scope="module", autouse=True)
 def insecure_repeated_scalars() -> Iterator[None]:
-    """INSECURE, for tests alone: base OTs of all sessions draw the same scalars, and share their products.
+    """INSECURE, for tests alone: base OTs of all sessions draw the same scalars, and share their products
+    and sums.
 
     Each session runs its base OTs whole, with choice bits, messages and keys of its own. A scalar times a
-    point is the same every time. tests/unit/crypto/test_base_ot.py and tests/cli draw fresh scalars.
+    point is the same every time, as the sum of two points is. tests/unit/crypto/test_base_ot.py and tests/cli
+    draw fresh scalars.
     """
     drawn = threading.local()
 
@@ -164,7 +196,7 @@ Honest = Callable[[ProtocolInfo, Network, ProtocolOptions | str | None], list[Me
 
 @pytest.fixture(scope="session")
 def honest() -> Honest:
-    """Runs of one session on the first input twice and on the second one.
+    """Runs of one session on the first input twice and on an input of zeros.
 
     Tests that look at an undisturbed run share it, since a set-up costs more than their inferences. They must
     not change it.
@@ -176,12 +208,18 @@ def honest() -> Honest:
             options = info.configure(options)
         key = (info.name, id(network), _words(options))
         if key not in done:
-            program, weights, inputs = network
-            given = [inputs[0], inputs[0], inputs[1]]
+            program, weights, _ = network
+            given = honest_inputs(network)
             done[key] = network, run_protocol(info, program, weights, given, options)
         return done[key][1]
 
     return find
+
+
+def honest_inputs(network: Network) -> list[np.ndarray]:
+    """The inputs of `honest`: equal ones must not be recognized, and zeros must not show."""
+    first = network[2][0]
+    return [first, first, np.zeros_like(first)]
 
 
 def small_graph() -> Graph:
@@ -224,28 +262,63 @@ def small_graph() -> Graph:
     return dataclasses.replace(graph, ranges=calibrate(graph, generator.normal(size=(64, 2, 8, 8))))
 
 
-@pytest.fixture(scope="session", params=[1, 2, "terms", "fused"])
+NETWORKS = ("terms", "two", "fused", "one")
+
+
+@pytest.fixture(scope="session")
 def network(request: pytest.FixtureRequest) -> Network:
-    """A program, its weights, and three encoded inputs: compiled for a batch, one with every term, or one
-    whose linear layers are fused, borders included."""
-    if request.param == "fused":
+    """A program, its weights, and three encoded inputs."""
+    return named_network(request.param)
+
+
+@functools.cache
+def named_network(name: str) -> Network:
+    """One with every term, one for a batch of two, one whose linear layers are fused, borders included, or
+    one for a single sample."""
+    if name == "fused":
         graph = culled_graph()
         fused = fuse_keeping(graph, (), Planner(graph, CompileOptions().weight_bits))
         program, weights = compile_graph(fused, CompileOptions(batch=2))
-        return program, weights, encoded_inputs(program)
-    if request.param != "terms":
-        return compiled(request.param)
-    program, weights = term_program()
-    program = program_from_bytes(program_to_bytes(program))  # checked
+    elif name == "terms":
+        program, weights = term_program()
+        program = program_from_bytes(program_to_bytes(program))  # checked
+    else:
+        return compiled({"one": 1, "two": 2}[name])
     return program, weights, encoded_inputs(program)
 
 
 @pytest.fixture(scope="session")
 def small_network() -> Network:
-    """The same for one sample."""
-    return compiled(1)
+    """The network for a single sample."""
+    return named_network("one")
 
 
+@pytest.fixture(scope="session")
+def short_network() -> Network:
+    """A network whose sessions have each kind of message a few times: for tests that run one per message."""
+    return _short_network()
+
+
+@functools.cache
+def _short_network() -> Network:
+    generator = np.random.default_rng(3)
+    nodes = (
+        InputNode("input", (), (2, 4, 4)),
+        ConvNode("stem", ("input",), (3, 4, 4), "stem.weight", None, (1, 1), (1, 1)),
+        ReluNode("relu", ("stem",), (3, 4, 4), "relu.mask"),
+        FlattenNode("flatten", ("relu",), (48,)),
+        LinearNode("head", ("flatten",), (3,), "head.weight", "head.bias"),
+        OutputNode("output", ("head",), (3,)),
+    )
+    shapes = {"stem.weight": (3, 2, 3, 3), "head.weight": (3, 48), "head.bias": (3,)}
+    parameters = {name: generator.normal(0, 0.3, shape).astype(np.float32) for name, shape in shapes.items()}
+    graph = Graph(nodes, parameters, {"relu.mask": generator.random((3, 4, 4)) < 0.6}, meta={"name": "short"})
+    graph = dataclasses.replace(graph, ranges=calibrate(graph, generator.normal(size=(64, 2, 4, 4))))
+    program, weights = compile_graph(graph)
+    return program, weights, encoded_inputs(program)
+
+
+@functools.cache
 def compiled(batch: int) -> Network:
     program, weights = compile_graph(small_graph(), CompileOptions(batch=batch))
     return program, weights, encoded_inputs(program)
@@ -277,3 +350,24 @@ def leave(buffers: tuple[Any, ...]) -> tuple[Any, ...]:
 def sent_count(whole: MemoryRun, victim: Party) -> int:
     """The messages of the victim in a session of one inference."""
     return sum(message.sender is victim for message in (*whole.set_up, *whole.transcript))
+
+
+def check_law(
+    program: Program, weights: Weights, run: MemoryRun, law: ActivationLaw, encoded: np.ndarray
+) -> None:
+    """Asserts that shares add up to linear values that are exact and to activations that follow the law."""
+    values = {program.input.id: run.value(f"a:{program.input.id}")}
+    np.testing.assert_array_equal(values[program.input.id], encoded)
+    for op in program.source_ops[1:]:
+        values[op.id] = run.value(f"a:{op.id}")
+    for op in program.linear_ops:
+        values[op.id] = run.value(f"x:{op.id}")
+        np.testing.assert_array_equal(values[op.id], linear_reference(op, values, weights), op.name)
+    for op in program.multiply_ops:
+        np.testing.assert_array_equal(values[op.id], values[op.left] * values[op.right], op.name)
+    client = run.traces[Party.CLIENT].arrays
+    for op in program.activation_ops:
+        x, v = run.value(f"x:{op.source}"), client[f"x:{op.source}"]
+        expected = activation_reference(op, x, v, law)
+        np.testing.assert_array_equal(values[op.id], expected, op.name)
+    np.testing.assert_array_equal(run.output, run.value(f"x:{program.output.source}"))

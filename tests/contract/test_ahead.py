@@ -13,8 +13,7 @@ from pi_bench.hybrid.shared_uploads import program_products
 from pi_bench.protocol import Party, Preprocessing, ProtocolInfo, ProtocolOptions
 from pi_bench.registry import find_protocol
 from pi_bench.testing import TwoParties
-from tests.contract.conftest import compiled, leave, sending_other
-from tests.contract.test_agreement import _check_law
+from tests.contract.conftest import check_law, compiled, leave, sending_other
 from tests.contract.test_messages import _of
 from tests.contract.test_one_time import made_secrets
 
@@ -25,25 +24,25 @@ def ahead_of(info: ProtocolInfo, mode: str | None = None, ahead: int = AHEAD) ->
     return info.configure(mode, ahead=ahead)
 
 
-def test_the_next_phase_begins_when_the_material_is_used_up(protocol, small_network, run) -> None:
-    program, weights, inputs = small_network
+def test_the_next_phase_begins_when_the_material_is_used_up(protocol, short_network, run) -> None:
+    program, weights, inputs = short_network
     options = ahead_of(protocol)
     given = [*inputs, inputs[0]]
     outcomes = run(protocol, program, weights, given, options)
     for encoded, outcome in zip(given, outcomes, strict=True):
-        _check_law(program, weights, outcome, protocol.law(options), encoded)
+        check_law(program, weights, outcome, protocol.law(options), encoded)
     began = [any("offline" in m.phase for m in outcome.transcript) for outcome in outcomes]
     assert began == [True, False, False, True]
 
 
 @pytest.mark.parametrize("name", ["delphi", "fss"])
-def test_the_largest_number_of_inferences(name, small_network, run) -> None:
-    program, weights, inputs = small_network
+def test_the_largest_number_of_inferences(name, short_network, run) -> None:
+    program, weights, inputs = short_network
     info = find_protocol(name)
     options = ahead_of(info, "exact", ahead=16)
     outcomes = run(info, program, weights, [inputs[i % 3] for i in range(16)], options)
     for i, outcome in enumerate(outcomes):
-        _check_law(program, weights, outcome, info.law(options), inputs[i % 3])
+        check_law(program, weights, outcome, info.law(options), inputs[i % 3])
 
 
 @pytest.mark.parametrize("plan", HE_PLANS)
@@ -54,7 +53,7 @@ def test_batches_of_several_inferences_share_uploads(secure_protocol, plan, run)
     (shared,) = (job for job in program_products(program, plan, AHEAD) if len(job.parts) > 1)
     assert shared.plan.in_shape[0] == 2 * AHEAD
     for encoded, outcome in zip(inputs, run(secure_protocol, program, weights, inputs, options), strict=True):
-        _check_law(program, weights, outcome, secure_protocol.law(options), encoded)
+        check_law(program, weights, outcome, secure_protocol.law(options), encoded)
 
 
 def test_an_inference_takes_fewer_bytes_offline_and_as_many_online(secure_protocol, network) -> None:
@@ -82,9 +81,9 @@ def test_the_materials_of_a_phase_share_no_array(secure_protocol, network) -> No
                         assert not np.array_equal(held[name], other[name]), (party, name)
 
 
-def test_burning_one_material_leaves_the_others(secure_protocol, small_network) -> None:
+def test_burning_one_material_leaves_the_others(secure_protocol, short_network) -> None:
     """As an interrupted inference does: its material is spent, the next inference is right."""
-    program, weights, inputs = small_network
+    program, weights, inputs = short_network
     with TwoParties(secure_protocol, program, weights, ahead_of(secure_protocol, "exact")) as parties:
         expected = parties.infer(parties.preprocess(), inputs[0])
         burnt, kept = parties.preprocess(), parties.preprocess()
@@ -102,9 +101,9 @@ def test_burning_one_material_leaves_the_others(secure_protocol, small_network) 
 
 @pytest.mark.parametrize("victim", list(Party))
 def test_a_failure_within_a_phase_wipes_the_secrets_of_every_inference(
-    secure_protocol, victim, small_network, run, monkeypatch
+    secure_protocol, victim, short_network, run, monkeypatch
 ) -> None:
-    program, weights, inputs = small_network
+    program, weights, inputs = short_network
     made, options = made_secrets(monkeypatch), ahead_of(secure_protocol)
     (whole,) = run(secure_protocol, program, weights, inputs[:1], options)
     before = sum(message.sender is victim for message in whole.set_up)
@@ -118,10 +117,10 @@ def test_a_failure_within_a_phase_wipes_the_secrets_of_every_inference(
 
 @pytest.mark.parametrize("victim", list(Party))
 def test_a_failure_after_a_phase_burns_the_materials_that_were_made(
-    secure_protocol, victim, small_network, monkeypatch
+    secure_protocol, victim, short_network, monkeypatch
 ) -> None:
     """The third material of the victim cannot be made. The memory of all three is given back."""
-    program, weights, _ = small_network
+    program, weights, _ = short_network
     made = made_secrets(monkeypatch)
 
     def failing(name: str, inference_id: int, arrays: dict, *secrets: object) -> Preprocessing:
@@ -140,10 +139,10 @@ def test_a_failure_after_a_phase_burns_the_materials_that_were_made(
 
 
 def test_one_inference_cannot_be_prepared_where_a_phase_is_for_several(
-    secure_protocol, small_network
+    secure_protocol, short_network
 ) -> None:
     """`preprocess` would return one of the materials, or fail after it has sent them all."""
-    program, weights, _ = small_network
+    program, weights, _ = short_network
     with TwoParties(secure_protocol, program, weights, ahead_of(secure_protocol)) as parties:
         for side in parties._sides.values():
             with pytest.raises(AssertionError, match="preprocess_ahead is for several"):
@@ -164,14 +163,14 @@ def test_copies_of_masks_are_wiped_after_encryption_and_masks_are_not(
 
     monkeypatch.setattr(HeClient, "encrypt", recorded)
     (outcome,) = run(secure_protocol, program, weights, inputs[:1], ahead_of(secure_protocol, None, ahead))
-    _check_law(program, weights, outcome, secure_protocol.law(ahead_of(secure_protocol)), inputs[0])
+    check_law(program, weights, outcome, secure_protocol.law(ahead_of(secure_protocol)), inputs[0])
     kept = [bool(operand.any()) for operand in operands]
     assert any(kept) == (ahead == 1), "a single mask is encrypted where it lies"
 
 
 @pytest.mark.parametrize("victim", list(Party))
-def test_a_truncated_message_of_a_phase_is_refused(secure_protocol, victim, small_network, run) -> None:
-    program, weights, inputs = small_network
+def test_a_truncated_message_of_a_phase_is_refused(secure_protocol, victim, short_network, run) -> None:
+    program, weights, inputs = short_network
     options = ahead_of(secure_protocol)
     (whole,) = run(secure_protocol, program, weights, inputs[:1], options)
     last = sum(message.sender is victim for message in whole.set_up)

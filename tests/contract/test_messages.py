@@ -1,7 +1,10 @@
-"""Messages are predicted to the byte, the same for every input, and uniform where they are opened."""
+"""Every protocol gives the integer network's answer, by the law of its mode. Its messages are predicted to
+the byte, the same for every input, uniform where they are opened, and never the same twice.
+"""
 
 from __future__ import annotations
 
+import copy
 import math
 from collections import Counter
 from dataclasses import replace
@@ -9,17 +12,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pi_bench.arithmetic.activation_law import EXACT
 from pi_bench.crypto.he import public_key_bytes
 from pi_bench.errors import UsageError
 from pi_bench.hybrid.work_plan import WorkPlan
 from pi_bench.network.compiler import compile_graph
-from pi_bench.network.execution.reference import run_reference
+from pi_bench.network.execution.reference import activation_reference, run_reference
 from pi_bench.network.graph import Graph, InputNode, LinearNode, OutputNode, ReluNode
 from pi_bench.network.graph.float_run import calibrate
 from pi_bench.network.program.fixed_point import encode_input
 from pi_bench.protocol import Party
 from pi_bench.protocol.script import Purpose
 from pi_bench.registry import find_protocol
+from tests.contract.conftest import check_law, honest_inputs
 from tests.packages import toy_on_path
 
 
@@ -37,6 +42,42 @@ def _size(messages, ahead: int) -> int:
     for message in messages:
         sizes[message.op_id, message.part] += len(message.payload)
     return sum(size // ahead for size in sizes.values())
+
+
+def test_each_activation_follows_the_law(protocol, options, network, honest) -> None:
+    """Where shares do not enter the law, every value is the reference's, end to end."""
+    program, weights, _ = network
+    law = protocol.law(options)
+    for encoded, outcome in zip(honest_inputs(network), honest(protocol, network, options), strict=True):
+        check_law(program, weights, outcome, law, encoded)
+        if not law.depends_on_shares:
+            reference = run_reference(program, weights, encoded, law)
+            for op in program.activation_ops:
+                np.testing.assert_array_equal(outcome.value(f"a:{op.id}"), reference.values[op.id], op.name)
+            np.testing.assert_array_equal(outcome.output, reference.values[program.output.source])
+
+
+def test_windowed_activations_are_one_unit_off_at_most(protocol, options, network, honest) -> None:
+    if options.mode != "windowed":
+        pytest.skip("another mode")
+    program = network[0]
+    outcome = honest(protocol, network, options)[0]
+    for op in program.activation_ops:
+        x = outcome.value(f"x:{op.source}")
+        exact = activation_reference(op, x, np.zeros_like(x), EXACT)
+        difference = (outcome.value(f"a:{op.id}") - exact).view(np.int32)
+        assert np.abs(difference).max() <= 1, op.name
+
+
+def test_a_wrong_share_breaks_the_law(honest, small_network) -> None:
+    """The check above can fail: one flipped bit in one share is seen."""
+    program, weights, inputs = small_network
+    protocol = find_protocol("delphi")
+    outcome = copy.deepcopy(honest(protocol, small_network, None)[0])
+    share = outcome.traces[Party.SERVER].arrays[f"a:{program.activation_ops[0].id}"]
+    share.reshape(-1)[0] ^= 1 << 7
+    with pytest.raises(AssertionError):
+        check_law(program, weights, outcome, protocol.law(protocol.configure()), inputs[0])
 
 
 def test_bytes_equal_the_prediction(protocol, options, network, honest) -> None:
@@ -94,7 +135,7 @@ def test_offline_bytes_of_relus_and_of_truncations_are_those_of_their_messages(
         assert products == predicted[Purpose.LINEAR][party] > 0
 
 
-def test_null_sends_the_messages_of_the_protocol_it_plays(protocol, options, network, honest) -> None:
+def test_null_sends_the_messages_of_the_protocol_it_plays(protocol, options, network, honest, run) -> None:
     """The same messages in every phase, although the server computes in the clear."""
     if protocol.script is None:
         with pytest.raises(UsageError, match=f"{protocol.name} has no script"):
@@ -103,7 +144,8 @@ def test_null_sends_the_messages_of_the_protocol_it_plays(protocol, options, net
     described = honest(protocol, network, options)[0]
     with toy_on_path():
         null_protocol = find_protocol(f"null:{protocol.name}")
-    null = honest(null_protocol, network, options)[0]
+    program, weights, inputs = network
+    (null,) = run(null_protocol, program, weights, inputs[:1], options)
     assert all(_of(described.transcript, "online", party) for party in Party)
     for party in Party:
         assert _shape(_of(described.set_up, "set-up", party)) == _shape(_of(null.set_up, "set-up", party))
@@ -113,18 +155,36 @@ def test_null_sends_the_messages_of_the_protocol_it_plays(protocol, options, net
 
 
 def test_lengths_do_not_depend_on_secrets(secure_protocol, options, network, honest, run) -> None:
-    """Another input, other weights (all zero ones included): the same messages of each party."""
+    """Another input, other weights, zeros among both: the same messages of each party.
+
+    Every second array of weights is all zero, and the others have the opposite sign.
+    """
     program, weights, inputs = network
-    zero = {name: np.zeros_like(array) for name, array in weights.items()}
-    flipped = {name: (-array.astype(np.int64)).astype(array.dtype) for name, array in weights.items()}
-    (nothing,) = run(secure_protocol, program, zero, [np.zeros_like(inputs[0])], options)
-    (other,) = run(secure_protocol, program, flipped, [inputs[1]], options)
+    others = {
+        name: np.zeros_like(array) if i % 2 else (-array.astype(np.int64)).astype(array.dtype)
+        for i, (name, array) in enumerate(weights.items())
+    }
+    first, _, zeros = honest(secure_protocol, network, options)
+    (other,) = run(secure_protocol, program, others, [inputs[1]], options)
     for party in Party:
-        shapes = [
-            _shape([m for m in (*outcome.set_up, *outcome.transcript) if m.sender is party])
-            for outcome in (honest(secure_protocol, network, options)[0], nothing, other)
-        ]
-        assert shapes[0] == shapes[1] == shapes[2]
+        for phase in ("offline", "online"):
+            assert _shape(_of(other.transcript, phase, party)) == _shape(_of(first.transcript, phase, party))
+        assert _shape(_of(other.set_up, "", party)) == _shape(_of(first.set_up, "", party))
+        assert _shape(_of(zeros.transcript, "online", party)) == _shape(
+            _of(first.transcript, "online", party)
+        )
+
+
+def test_two_inferences_share_nothing(secure_protocol, options, network, honest) -> None:
+    """Equal inputs twice in one session: no mask, label or table repeats."""
+    first, second, _ = honest(secure_protocol, network, options)
+    for party in Party:
+        for name, share in first.traces[party].arrays.items():
+            assert not np.array_equal(share, second.traces[party].arrays[name]), (party, name)
+    payloads = [
+        {m.payload for m in outcome.transcript if len(m.payload) >= 16} for outcome in (first, second)
+    ]
+    assert not payloads[0] & payloads[1]
 
 
 FALSE_ALARM = 1e-6
@@ -144,14 +204,12 @@ def _assert_uniform(data: bytes, what: str, test_count: int) -> None:
     assert statistic < bound, f"{what}: chi-square {statistic:.0f}, bound {bound:.0f}"
 
 
-def test_what_is_opened_is_uniform(secure_protocol, options, network, run) -> None:
-    """The server sees x - r; the client sees labels, words and bits: constant input and weights must
-    not show in either. Each message kind is pooled over a fixed number of runs."""
-    program, weights, _ = network
-    zero = np.zeros(program.input.shape, np.uint32)
-    outcomes = run(secure_protocol, program, weights, [zero] * RUN_COUNT, options)
+def test_what_is_opened_is_uniform(secure_protocol, options, network, honest) -> None:
+    """The server sees x - r; the client sees labels, words and bits: two equal inputs, one of zeros and
+    constant weights must not show in either. Each message kind is pooled over the three runs."""
+    program = network[0]
     pools: dict[str, bytes] = {}
-    for outcome in outcomes:
+    for outcome in honest(secure_protocol, network, options):
         for message in outcome.transcript:
             if message.op_id == program.output.id:
                 continue  # the logits' share: the client may know its content

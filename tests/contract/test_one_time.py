@@ -40,18 +40,6 @@ def test_another_protocols_material_is_refused() -> None:
         Preprocessing("some", 0, {}).claim("other")
 
 
-def test_two_inferences_share_nothing(secure_protocol, network, honest) -> None:
-    """Equal inputs twice in one session: no mask, label or table repeats."""
-    first, second, _ = honest(secure_protocol, network, secure_protocol.mode_names[0])
-    for party in Party:
-        for name, share in first.traces[party].arrays.items():
-            assert not np.array_equal(share, second.traces[party].arrays[name]), (party, name)
-    payloads = [
-        {m.payload for m in outcome.transcript if len(m.payload) >= 16} for outcome in (first, second)
-    ]
-    assert not payloads[0] & payloads[1]
-
-
 @pytest.mark.parametrize("victim", list(Party))
 def test_a_short_message_is_refused(protocol, victim, network, run) -> None:
     program, weights, inputs = network
@@ -65,13 +53,24 @@ def test_a_short_message_is_refused(protocol, victim, network, run) -> None:
         run(protocol, program, weights, inputs[:1], None, change=cut)
 
 
+def test_a_short_session_has_every_kind_of_message(
+    secure_protocol, short_network, small_network, honest
+) -> None:
+    """So the tests below, which run a session for each of its messages, reach every step."""
+    kinds = [
+        {(m.phase.split()[0], m.part, m.sender) for m in (*first.set_up, *first.transcript)}
+        for first, *_ in (honest(secure_protocol, given, None) for given in (short_network, small_network))
+    ]
+    assert kinds[0] == kinds[1]
+
+
 @pytest.mark.parametrize("victim", list(Party))
 def test_a_failure_at_any_message_wipes_every_secret(
-    secure_protocol, victim, small_network, run, monkeypatch
+    secure_protocol, victim, short_network, run, monkeypatch
 ) -> None:
     """In set-up, offline and online phase, the failing party itself wipes its locked memory at once, and
     does not wait for the collector."""
-    program, weights, inputs = small_network
+    program, weights, inputs = short_network
     made = made_secrets(monkeypatch)
 
     mode = secure_protocol.mode_names[0]
@@ -88,11 +87,11 @@ def test_a_failure_at_any_message_wipes_every_secret(
 
 @pytest.mark.parametrize("victim", list(Party))
 def test_a_message_of_other_bytes_gives_an_answer_or_a_clear_error(
-    secure_protocol, victim, small_network, run, monkeypatch
+    secure_protocol, victim, short_network, run, monkeypatch
 ) -> None:
     """Each message in turn has random bytes of its length. The parties raise only the
     errors for bad messages, and both wipe their secrets."""
-    program, weights, inputs = small_network
+    program, weights, inputs = short_network
     made = made_secrets(monkeypatch)
     generator = np.random.default_rng(7)
 

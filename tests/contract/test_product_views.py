@@ -82,7 +82,10 @@ def product(a, c, m, t, r, fresh, pads, r_w, t_2) -> dict[str, list]:
 
 
 def distribution(columns: list[np.ndarray]) -> Counter:
-    return Counter(zip(*(column.tolist() for column in np.broadcast_arrays(*columns)), strict=True))
+    """How often each row of a view comes, by its digits: every value is below SIZE."""
+    assert all(column.min() >= 0 and column.max() < SIZE for column in columns)
+    rows = sum(column.astype(np.int64) << place * RING for place, column in enumerate(columns))
+    return Counter(dict(zip(*(part.tolist() for part in np.unique(rows, return_counts=True)), strict=True)))
 
 
 def same(views: list[Counter]) -> bool:

@@ -81,8 +81,8 @@ def test_burned_material_leaves_no_secret(mode, network, memory) -> None:
 
 
 @pytest.mark.parametrize("victim", list(Party))
-def test_a_failure_at_any_message_leaves_no_secret(victim, small_network, run, memory) -> None:
-    program, weights, inputs = small_network
+def test_a_failure_at_any_message_leaves_no_secret(victim, short_network, run, memory) -> None:
+    program, weights, inputs = short_network
 
     (whole,) = run(FSS, program, weights, inputs[:1], "exact")
     assert not any(memory.secrets().values()), memory.secrets()
@@ -94,9 +94,9 @@ def test_a_failure_at_any_message_leaves_no_secret(victim, small_network, run, m
 
 @pytest.mark.parametrize("ot", ["softspoken", "ferret"])
 @pytest.mark.parametrize("step", ["request", "answer"])
-def test_a_step_that_fails_leaves_no_secret(step, ot, small_network, run, memory, monkeypatch) -> None:
+def test_a_step_that_fails_leaves_no_secret(step, ot, short_network, run, memory, monkeypatch) -> None:
     """Not the choices and bits that it has just drawn, and not the labels that were just extended."""
-    program, weights, inputs = small_network
+    program, weights, inputs = short_network
     calls = []
 
     def failing(*arguments) -> None:

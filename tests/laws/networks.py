@@ -284,10 +284,10 @@ _TWICE = ("conv", "relu", "masked relu", "max pool", "add", "batch norm", "polyn
 
 
 @st.composite
-def networks(draw: st.DrawFn) -> Network:
-    """Never fails to draw one, and has one operator at least unless none could be applied."""
+def networks(draw: st.DrawFn, least: int = 1) -> Network:
+    """Never fails to draw one. It tries `least` to 12 operators, and leaves out those that do not apply."""
     b = Builder(draw)
-    for _ in range(b.size(1, 12)):
+    for _ in range(b.size(least, 12)):
         x = b.operand()
         missing = {1: _ON_MAPS, 2: _NOT_ON_SERIES, 3: set[str]()}[len(x.shape)]
         kinds = [kind for kind in (*DRAWERS, *_TWICE) if kind not in missing]

@@ -31,7 +31,7 @@ def calibrated(graph: Graph, inputs: np.ndarray) -> Network:
     return Network(dataclasses.replace(graph, ranges=calibrate(graph, inputs)), inputs)
 
 
-@law(60)
+@law(30)
 @given(networks(), st.integers(0, 2**32 - 1))
 def test_equalization_keeps_the_function_and_undoes_scales(network: Network, seed: int) -> None:
     graph, inputs = network.graph, network.inputs
