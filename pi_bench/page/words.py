@@ -59,13 +59,14 @@ def section(
     >>> section([Section("bytes", "Bytes", words=("Bytes of payload.",))], []).tables[0].rows
     (('payload', 'The bytes of messages without the headers of their frames.'),)
     """
-    text = " ".join((*_texts(sections), *(value for _, value in settings)))
-    explained = " ".join(meaning for word, meaning in _MEANINGS.items() if _uses(text, word))
+    text = " ".join((*_texts(sections), *(value for _, value in settings))).lower()
+    used = {word for word in _MEANINGS if _uses(text, word)}
+    explained = " ".join(meaning for word, meaning in _MEANINGS.items() if word in used).lower()
     rows = [
         *_protocol_meanings(runs),
         *_mode_meanings(runs),
         *_part_meanings(runs),
-        *((word, meaning) for word, meaning in _MEANINGS.items() if _uses(f"{text} {explained}", word)),
+        *((word, meaning) for word, meaning in _MEANINGS.items() if word in used or _uses(explained, word)),
     ]
     rows.sort(key=lambda row: row[0].lower())
     addresses = {at: f"word-{_NO_LETTERS.sub('-', word.lower())}" for at, (word, _) in enumerate(rows)}
@@ -87,7 +88,9 @@ def pattern_of(word: str) -> str:
 
 
 def _uses(text: str, word: str) -> bool:
-    return re.search(pattern_of(word), text, re.IGNORECASE) is not None
+    """Returns whether a text in lower case has the word. Most texts lack most words' beginnings."""
+    begin, *_ = word.lower().split()
+    return begin.removesuffix("s") in text and re.search(pattern_of(word.lower()), text) is not None
 
 
 def _texts(sections: Sequence[Section]) -> Iterator[str]:

@@ -41,6 +41,13 @@ def test_a_protocol_of_another_package_is_found_beside_the_own_ones(packages: Pa
     require_known("other", "exact")
 
 
+def test_a_package_that_is_installed_later_is_found(packages: Packages) -> None:
+    """Into a folder that was searched before."""
+    assert "other" not in protocol_names()
+    packages.install("later_protocol", "other = later_protocol:PROTOCOL", renamed("other"))
+    assert "other" in protocol_names()
+
+
 @pytest.mark.parametrize(
     ("source", "words"),
     [

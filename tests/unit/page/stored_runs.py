@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import functools
 import json
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,13 @@ HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>{{ 7*7 
 """A name that would end a script, start one, fill a template and turn the direction of the text."""
 
 
+@functools.cache
+def _latency_text() -> str:
+    return (SCREENS / "latency.json").read_text()
+
+
 def latency_fields() -> dict[str, Any]:
-    fields: dict[str, Any] = json.loads((SCREENS / "latency.json").read_text())
+    fields: dict[str, Any] = json.loads(_latency_text())
     return fields
 
 
@@ -37,7 +42,7 @@ def variant(
     factor: float = 1.0,
 ) -> dict[str, Any]:
     """A run with other settings. Its times are those of the stored run times a factor."""
-    fields = copy.deepcopy(latency_fields())
+    fields = latency_fields()
     fields["network"].update(name=name, relu_count=relu_count)
     fields["protocol"] = protocol
     if link != "loopback":
