@@ -18,6 +18,12 @@ from typing import Any
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 _END = b"\0"
+_MESSAGES = {
+    "Log.entryAdded": lambda told: told["entry"]["text"],
+    "Runtime.exceptionThrown": lambda told: str(told["exceptionDetails"]),
+    "Runtime.consoleAPICalled": lambda told: str(told["args"]),
+}
+"""The events that a developer sees in the console of a page, and their texts."""
 
 
 class Browser:
@@ -39,6 +45,7 @@ class Browser:
         os.close(its_write)
         self._numbers = itertools.count(1)
         self._arrived = b""
+        self._messages: dict[str, list[str]] = {}
 
     def __enter__(self) -> Browser:
         return self
@@ -92,13 +99,19 @@ class Browser:
         if session is not None:
             message["sessionId"] = session
         os.write(self._write, json.dumps(message).encode() + _END)
-        while True:  # events, which nobody asked for, come between answers
+        while True:  # events come between answers
             answer = self._next()
+            if (kind := answer.get("method")) in _MESSAGES:
+                self.messages_of(answer["sessionId"]).append(_MESSAGES[kind](answer["params"]))
             if answer.get("id") == number:
                 if "error" in answer:
                     raise RuntimeError(f"{method}: {answer['error']['message']}")
                 result: dict[str, Any] = answer["result"]
                 return result
+
+    def messages_of(self, session: str) -> list[str]:
+        """Returns the messages of a tab that have come with answers so far; the list grows with them."""
+        return self._messages.setdefault(session, [])
 
     def _next(self) -> dict[str, Any]:
         while _END not in self._arrived:
@@ -120,6 +133,17 @@ class Page:
     def ask(self, method: str, params: dict[str, Any] | None = None) -> dict[str, Any]:
         """Sends a command about this page, as `Browser.ask` does."""
         return self._browser.ask(method, params or {}, self._session)
+
+    def show(self, address: str) -> list[str]:
+        """Goes to an address; returns the messages of the page's console, a list that grows as they come."""
+        for domain in ("Log", "Runtime"):
+            self.ask(f"{domain}.enable")
+        self.ask("Page.navigate", {"url": address})
+        return self._browser.messages_of(self._session)
+
+    def close(self) -> None:
+        """Closes the tab, whose page then takes no more time."""
+        self.ask("Page.close")
 
     def run(self, expression: str) -> Any:
         """Evaluates a script's expression once, waits if it is a promise, and returns the value.

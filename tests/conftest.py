@@ -100,7 +100,6 @@ SLOW = {
         "unit/crypto/test_fss_server_view.py",
         "unit/network/fusion/test_pieces.py",
         "unit/network/interchange/test_onnx_fuzz.py",
-        "unit/page/test_overprint.py",
     ),
 }
 """The tests that `make test-quick` leaves out, by marker: folders and files of tests/."""

@@ -9,12 +9,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks.browser import BROWSER, Browser, Page
-from tests.unit.page.stored_runs import scored, several
-from tests.unit.page.test_browser import page_and_plots
+from benchmarks.browser import BROWSER, Page
+from tests.unit.page.conftest import ShownPage
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed, which shows the page")
-PATIENCE_S = 60.0
 TAB = {"key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9}
 ENTER = {"key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13, "text": "\r"}
 CONTROLS = "a[href], button, select, summary, [tabindex]"
@@ -34,16 +32,12 @@ NAMED_ROLES = {
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+def opened(several_shown: ShownPage) -> Iterator[Page]:
     """A page whose tables are all open, so that each of its controls can be reached."""
-    folder = tmp_path_factory.mktemp("page")
-    text, _ = page_and_plots(*several(), scored())
-    (folder / "page.html").write_text(text)
-    with Browser(folder / "profile") as browser:
-        page = browser.opened((folder / "page.html").as_uri())
-        page.value("document.documentElement.dataset.drawn ?? null", PATIENCE_S)
-        page.run("for (const details of document.querySelectorAll('details')) details.open = true")
-        yield page
+    tab, set_open = several_shown.tab, "for (const each of document.querySelectorAll('details')) each.open = "
+    tab.run(f"{set_open} true")
+    yield tab
+    tab.run(f"{set_open} false")
 
 
 @pytest.fixture(scope="module")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from benchmarks.browser import BROWSER, Browser, Page
+from tests.unit.page.marks import DrawnMarks, expected_marks
 from tests.unit.page.stored_runs import several, variant
-from tests.unit.page.test_browser import page_and_plots
+from tests.unit.page.tabs import PATIENCE_S, page_and_plots, shown
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed, which shows the page")
-PATIENCE_S = 60.0
 DOWN = {"key": "ArrowDown", "code": "ArrowDown", "windowsVirtualKeyCode": 40}
 STATE = """(() => {
   const lists = [...document.querySelectorAll("#layers .chooser select")];
@@ -33,23 +32,18 @@ def runs_with_a_gap() -> list[dict[str, Any]]:
     return several()[:-2]
 
 
-def opened(browser: Browser, folder: Path, documents: list[dict[str, Any]], address: str = "") -> Page:
-    text, _ = page_and_plots(*documents)
-    (folder / "page.html").write_text(text)
-    page = browser.opened(f"{(folder / 'page.html').as_uri()}{address}")
-    page.value("document.documentElement.dataset.drawn ?? null", PATIENCE_S)
-    return page
-
-
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    with Browser(tmp_path_factory.mktemp("profile")) as started:
-        yield started
+def opened(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> tuple[Page, dict[str, Any], str]:
+    """The page at an address with the name of a plot: its tab, and its state and HTML at first."""
+    text, _ = page_and_plots(*runs_with_a_gap())
+    tab, messages = shown(browser, text, tmp_path_factory.mktemp("page"), "#layers-8")
+    assert messages == []
+    return tab, tab.run(STATE), tab.run("document.documentElement.outerHTML")
 
 
-@pytest.fixture(scope="module")
-def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Page:
-    return opened(browser, tmp_path_factory.mktemp("page"), runs_with_a_gap())
+@pytest.fixture
+def page(opened: tuple[Page, dict[str, Any], str]) -> Page:
+    return opened[0]
 
 
 def choose(page: Page, setting: str, value: str) -> dict[str, Any]:
@@ -110,33 +104,24 @@ def test_the_lists_follow_the_keyboard_and_have_names_in_a_group(page: Page) -> 
     assert lists == ["network", "protocol", "link"]
 
 
-@pytest.mark.slow
-def test_an_address_sets_the_lists(browser: Browser, tmp_path: Path) -> None:
-    page = opened(browser, tmp_path, runs_with_a_gap(), "#layers-8")
-    expected = {"chosen": ["…57344", "fss", "lan"], "shown": ["layers-8"], "said": ""}
-    assert {name: page.run(STATE)[name] for name in expected} == expected
+def test_an_address_sets_the_lists(opened: tuple[Page, dict[str, Any], str]) -> None:
+    page, at_first, html = opened
+    assert at_first == {
+        **{"chosen": ["…57344", "fss", "lan"], "shown": ["layers-8"]},
+        **{"drawn": True, "said": ""},
+    }
+    (plot,) = (plot for plot in page_and_plots(*runs_with_a_gap())[1] if plot.name == "layers-8")
+    assert DrawnMarks(html).figures["layers-8"] == expected_marks(plot.spec)
     page.run("location.hash = '#layers-3'")
     expected = {"chosen": ["…12288", "fss", "loopback"], "shown": ["layers-3"], "said": ""}
     page.value(f"({STATE}).shown[0] === 'layers-3' || null", PATIENCE_S)
     assert {name: page.run(STATE)[name] for name in expected} == expected
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("documents", "labels"),
-    [
-        ([variant(), variant(protocol="fss")], [" · delphi", " · fss"]),
-        (
-            [variant(), variant(protocol="fss", link="lan"), variant(protocol="fss", link="lan")],
-            [" · delphi · loopback", " · fss · lan · run2", " · fss · lan · run3"],
-        ),
-    ],
-    ids=["one setting", "two runs alike"],
-)
-def test_runs_that_settings_do_not_tell_apart_stand_in_one_list(
-    documents: list[dict[str, Any]], labels: list[str], browser: Browser, tmp_path: Path
-) -> None:
-    page = opened(browser, tmp_path, documents, "#layers-2")
+def test_runs_that_settings_do_not_tell_apart_stand_in_one_list(browser: Browser, tmp_path: Path) -> None:
+    documents = [variant(), variant(protocol="fss", link="lan"), variant(protocol="fss", link="lan")]
+    labels = [" · delphi · loopback", " · fss · lan · run2", " · fss · lan · run3"]
+    page, _ = shown(browser, page_and_plots(*documents)[0], tmp_path, "#layers-2")
     name = "resnet18-cifar100-12288"
     options = page.run("[...document.querySelectorAll('#layers .chooser option')].map((each) => each.text)")
     assert [re.sub(r" · [⚠†]", "", option) for option in options] == [f"{name}{label}" for label in labels]

@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.browser import BROWSER, Browser, Page
-from tests.unit.page.stored_runs import several
-from tests.unit.page.test_browser import page_and_plots
+from benchmarks.browser import BROWSER, Page
+from tests.unit.page.conftest import ShownPage
+from tests.unit.page.tabs import SCREEN, SIZE
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed, which shows the page")
-PATIENCE_S = 60.0
-SCREEN = {"height": 900, "deviceScaleFactor": 1}
 
 
 @pytest.fixture(scope="module")
-def opened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    folder = tmp_path_factory.mktemp("page")
-    text, _ = page_and_plots(*several())
-    (folder / "page.html").write_text(text)
-    with Browser(folder / "profile") as browser:
-        page = browser.opened((folder / "page.html").as_uri())
-        page.ask("Emulation.setDeviceMetricsOverride", {"width": 1280, "mobile": False, **SCREEN})
-        page.value("document.documentElement.dataset.drawn ?? null", PATIENCE_S)
-        yield page
+def opened(several_shown: ShownPage) -> Page:
+    return several_shown.tab
 
 
 @pytest.mark.slow
@@ -51,7 +41,7 @@ def test_paper_has_the_chosen_run_and_the_tables_that_are_open(opened: Page) -> 
 
 
 def test_the_first_column_of_a_table_stays_in_view_on_a_phone(opened: Page) -> None:
-    opened.ask("Emulation.setDeviceMetricsOverride", {"width": 390, "mobile": True, **SCREEN})
+    opened.ask(SIZE, {"width": 390, "mobile": True, **SCREEN})
     moved = opened.run(
         """(() => {
           const box = document.querySelector("#headline .scroll"), row = box.querySelector("tbody tr");
@@ -61,6 +51,7 @@ def test_the_first_column_of_a_table_stays_in_view_on_a_phone(opened: Page) -> N
           return { by: box.scrollLeft, first: left(row.cells[0]), second: left(row.cells[1]) };
         })()"""
     )
+    opened.ask(SIZE, {"width": 1280, "mobile": False, **SCREEN})
     assert moved["by"] == 200 and moved["first"] == 0 and moved["second"] < 0
 
 

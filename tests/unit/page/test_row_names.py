@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,9 @@ import pytest
 import pi_bench.page
 from benchmarks.browser import BROWSER, Browser, Page
 from tests.unit.page.stored_runs import several
-from tests.unit.page.test_browser import page_and_plots
+from tests.unit.page.tabs import page_and_plots, shown
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed, which shows the page")
-PATIENCE_S = 60.0
 PLOTS = """[...document.querySelectorAll("figure:not([hidden])")].map((figure) => {
   const box = figure.querySelector(".drawing");
   const frame = box.querySelector("svg .role-frame > g > path.background").getBoundingClientRect();
@@ -47,34 +45,23 @@ def layer_names() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def folder_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Browser, str]]:
-    folder = tmp_path_factory.mktemp("page")
-    text, _ = page_and_plots(*deep_documents())
-    (folder / "page.html").write_text(text)
-    with Browser(folder / "profile") as browser:
-        yield browser, (folder / "page.html").as_uri()
+def narrow(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> tuple[Page, dict[str, Any]]:
+    """The page on the narrowest phone, and its plots by name."""
+    tab, _ = shown(browser, page_and_plots(*deep_documents())[0], tmp_path_factory.mktemp("page"), width=320)
+    return tab, {plot["name"]: plot for plot in tab.run(PLOTS)}
 
 
-def plots_at(width: int, started: tuple[Browser, str]) -> tuple[Page, dict[str, dict[str, Any]]]:
-    browser, address = started
-    page = browser.opened("about:blank")
-    window = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
-    page.ask("Emulation.setDeviceMetricsOverride", window)
-    page.ask("Page.navigate", {"url": address})
-    page.value("document.documentElement.dataset.drawn ?? null", PATIENCE_S)
-    return page, {plot["name"]: plot for plot in page.run(PLOTS)}
-
-
-@pytest.mark.parametrize("width", [pytest.param(320, marks=pytest.mark.slow), 390])
-def test_marks_have_half_of_the_width_of_a_phone(width: int, folder_page: tuple[Browser, str]) -> None:
-    _, plots = plots_at(width, folder_page)
+def test_marks_have_half_of_the_width_of_a_phone(narrow: tuple[Page, dict[str, Any]]) -> None:
+    _, plots = narrow
     assert len(plots) > 8
     for plot in plots.values():
         assert plot["part"] >= 0.5, plot["name"]
 
 
-def test_short_names_of_rows_differ_and_keep_what_the_width_allows(folder_page: tuple[Browser, str]) -> None:
-    page, plots = plots_at(390, folder_page)
+def test_short_names_of_rows_differ_and_keep_what_the_width_allows(
+    narrow: tuple[Page, dict[str, Any]],
+) -> None:
+    page, plots = narrow
     names, rows = layer_names(), plots["layers-1"]["rows"]
     assert len(set(rows)) == len(rows) == len(names)
     for name, row in zip(names, rows, strict=True):
@@ -89,14 +76,15 @@ def test_short_names_of_rows_differ_and_keep_what_the_width_allows(folder_page: 
 
 
 @pytest.mark.slow
-def test_a_wide_window_shows_names_in_full(folder_page: tuple[Browser, str]) -> None:
-    _, plots = plots_at(1300, folder_page)
-    assert plots["layers-1"]["rows"] == layer_names()
+def test_a_wide_window_shows_names_in_full(browser: Browser, tmp_path: Path) -> None:
+    tab, _ = shown(browser, page_and_plots(deep_documents()[0])[0], tmp_path, width=1300)
+    (plot,) = (plot for plot in tab.run(PLOTS) if plot["name"].startswith("layers"))
+    tab.close()
+    assert plot["rows"] == layer_names()
 
 
-def test_what_the_parts_of_a_name_share_is_left_out_first(folder_page: tuple[Browser, str]) -> None:
+def test_what_the_parts_of_a_name_share_is_left_out_first(browser: Browser) -> None:
     """A width of one pixel per letter makes the rule plain."""
-    browser, _ = folder_page
     page, script = browser.opened("about:blank"), SCRIPT.read_text()
 
     def short(limit: int, *names: str) -> Any:

@@ -52,6 +52,7 @@ def rows(plot: Plot, layer: int = 0) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
+@settings(max_examples=30)
 @given(st.lists(st.tuples(TIMES, TIMES), min_size=1, max_size=8))
 def test_segments_of_a_layer_touch_and_add_up_to_its_time(times: list[tuple[dict[str, float], ...]]) -> None:
     fields = msgspec.to_builtins(LAYER)
@@ -338,7 +339,7 @@ def test_networks_protocols_and_memory_stand_in_tables() -> None:
         st.tuples(st.text(max_size=8), st.sampled_from(["delphi", "fss"]), st.text(max_size=4)), max_size=8
     )
 )
-@settings(max_examples=50)
+@settings(max_examples=20)
 def test_no_two_runs_have_one_label(drawn: list[tuple[str, str, str]]) -> None:
     results = [
         NamedResult(
