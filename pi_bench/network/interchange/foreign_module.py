@@ -137,7 +137,9 @@ class ForeignModule(nn.Module):
                 per sample, or an operator that cannot be applied.
         """
         with torch.no_grad():
-            shapes = copy.deepcopy(self).to("meta")
+            tensors = (*self.parameters(), *self.buffers())
+            empty = {id(tensor): tensor.to("meta") for tensor in tensors}
+            shapes = copy.deepcopy(self, empty)  # copies no values: large networks have gigabytes
             shapes._element_count = 0
             require_little_work(lambda: shapes(example.to("meta")), len(example))
 
