@@ -9,6 +9,7 @@ import pytest
 
 from pi_bench.costs import LINK_UNITS, Costs
 from pi_bench.launch import cached_costs as costs_module
+from pi_bench.launch import two_party_costs
 from pi_bench.launch.cached_costs import describe_build, machine_costs, needed_units
 from pi_bench.launch.two_party_costs import add_two_party_costs
 from pi_bench.network.program import Program, element_count
@@ -81,8 +82,10 @@ def test_a_build_names_its_code_and_protocol() -> None:
     }
 
 
-def test_a_script_of_its_own_needs_no_unit_of_another_protocol() -> None:
+def test_a_script_of_its_own_needs_no_unit_of_another_protocol(monkeypatch: pytest.MonkeyPatch) -> None:
     """`ideal` computes no slice, exchange or garbled gadget: it used to end in a KeyError."""
+    monkeypatch.setattr(two_party_costs, "_WIDE", ((8, 4, 4), 8, 3, 3))
+    monkeypatch.setattr(two_party_costs, "_RUNS", 2)
 
     def script(program: Program, options: ProtocolOptions) -> RunScript:
         del options

@@ -13,6 +13,7 @@ from pi_bench.cli import main
 from pi_bench.costs import LINK_UNITS, Costs, CostUnits
 from pi_bench.errors import UsageError
 from pi_bench.launch import cached_costs as costs_module
+from pi_bench.launch import two_party_costs
 from pi_bench.launch.cached_costs import describe_build, machine_costs, measure_costs
 from pi_bench.metrics import micro as micro_module
 from pi_bench.network.compiler import compile_graph
@@ -65,6 +66,8 @@ def info(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ProtocolInfo:
     found = replace(find_protocol("ideal"), script=script, primitives=(LOOK_UPS,))
     monkeypatch.setattr(micro_module, "loadable_protocols", lambda: (found, found))  # two may share it
     monkeypatch.setattr(costs_module, "BUILT_IN", (CHANNEL,))  # the others take seconds
+    monkeypatch.setattr(two_party_costs, "_WIDE", ((8, 4, 4), 8, 3, 3))
+    monkeypatch.setattr(two_party_costs, "_RUNS", 2)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     return found
 

@@ -1,4 +1,7 @@
+import functools
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import jsonschema
 import pytest
@@ -22,35 +25,36 @@ FAMILIES = families_of(BUILT_IN)
 MARKS = {"he": pytest.mark.exhaustive, "channel": pytest.mark.slow, "memory": pytest.mark.slow}
 
 
-@pytest.fixture(autouse=True)
-def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rates of tiny buffers: wrong as rates, quick as a test."""
-    for name, value in {
-        "_REPETITIONS": 1,
-        "_AES_CALLS": 1,
-        "_STREAM_BYTES": 1 << 16,
-        "_MATRIX_SIZE": 16,
-        "_RING_CALLS": 1,
-        "_SOCKET_BYTES": 1 << 16,
-        "_ROUND_TRIPS": 2,
-    }.items():
-        monkeypatch.setattr(limits_module, name, value)
+@pytest.fixture(scope="module", autouse=True)
+def small() -> Iterator[None]:
+    """Rates of tiny buffers, wrong as rates, and layers of few products.
 
-
-@pytest.fixture(autouse=True)
-def small_layers(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Layers of few products, whose plans join answers, copy inputs as well, or do neither."""
+    Their plans join answers, copy inputs as well, or do neither.
+    """
     layers = {
         "conv3x3 64, 4x4": LinearShape("w", (1, 64, 4, 4), (1, 64, 4, 4), (3, 3), (1, 1), (1, 1, 1, 1)),
         "conv3x3 8, 32x32": LinearShape("w", (1, 8, 32, 32), (1, 8, 32, 32), (3, 3), (1, 1), (1, 1, 1, 1)),
     }
-    monkeypatch.setattr(he, "_LAYERS", layers)
+    rates = {
+        **{"_REPETITIONS": 1, "_AES_CALLS": 1, "_STREAM_BYTES": 1 << 16, "_MATRIX_SIZE": 16},
+        **{"_RING_CALLS": 1, "_SOCKET_BYTES": 1 << 16, "_ROUND_TRIPS": 2},
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(he, "_LAYERS", layers)
+        for name, value in rates.items():
+            patch.setattr(limits_module, name, value)
+        yield
+
+
+@functools.cache
+def result_of(name: str) -> dict[str, Any]:
+    return run_micro({name: FAMILIES[name]}, TINY)
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS.get(name, ())) for name in FAMILIES])
 def test_every_family_gives_a_valid_result(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")  # a table that does not fit leaves out columns and cuts no case
-    result = run_micro({name: FAMILIES[name]}, TINY)
+    result = result_of(name)
     document = build_micro(result, describe_environment())
     jsonschema.validate(json.loads(json.dumps(as_json(document), allow_nan=False)), schema_of("micro"))
     assert {row["primitive"] for row in result["results"]} == {name}
@@ -81,17 +85,16 @@ def test_layers_are_timed_at_every_step() -> None:
 
 @pytest.mark.parametrize("name", ["garble", "evaluate", "relu", "truncate", "cot", "cross"])
 def test_threads_are_timed_each(name: str) -> None:
-    result = run_micro({name: FAMILIES[name]}, TINY)
-    assert {row["threads"] for row in result["results"]} == {1, 2}
+    assert {row["threads"] for row in result_of(name)["results"]} == {1, 2}
 
 
 def test_whole_groups_are_counted() -> None:
-    assert {row["unit_count"] for row in run_micro({"relu": FAMILIES["relu"]}, TINY)["results"]} == {96}
+    assert {row["unit_count"] for row in result_of("relu")["results"]} == {96}
 
 
 def test_gadget_bytes_are_those_of_a_relu() -> None:
     """11 half gates: two labels per gate offline, one per gate online; 12 labels of the client."""
-    row = run_micro({"evaluate": FAMILIES["evaluate"]}, TINY)["results"][0]
+    row = result_of("evaluate")["results"][0]
     assert row["case"] == "evaluate ReLU, 11 ANDs"
     sizes = row["unit_bytes"]
     assert 11 * 32 <= sizes["offline"] <= 11 * 32 + 16
@@ -102,9 +105,7 @@ def test_gadget_bytes_are_those_of_a_relu() -> None:
 
 def test_cross_product_bytes_are_its_job_s() -> None:
     """One OT per bit of the server's factor, and corrections of as many bits as still count."""
-    sizes = {
-        row["case"]: row["unit_bytes"] for row in run_micro({"cross": FAMILIES["cross"]}, TINY)["results"]
-    }
+    sizes = {row["case"]: row["unit_bytes"] for row in result_of("cross")["results"]}
     for name, bit_count in (("square", 31), ("product", 32)):
         corrections = sum(range(1, bit_count + 1)) / 8
         for side in ("sender", "receiver"):
