@@ -69,13 +69,14 @@ def test_the_example_of_the_documents(suite: Path) -> None:
     info = kept(suite)["extra_info"]
     assert info["protocol"] == "delphi" and info["relu_count"] > 0 and info["rounds"] > 1
     assert info["online_bytes_to_client"] > 0 and info["offline_bytes_to_server"] > 0 and info["verified"]
-    compared = run(suite, code, "--benchmark-compare=0001", "--benchmark-compare-fail=median:100000%")
-    assert "test_private_latency (0001" in compared and "test_private_latency (NOW)" in compared
+    quick = code.replace('"delphi", runs=10', '"null", runs=1')
+    assert quick != code
     (stored,) = suite.glob(".benchmarks/*/0001_*.json")
     faster = json.loads(stored.read_text())
-    faster["benchmarks"][0]["stats"]["median"] /= 100
+    faster["benchmarks"][0]["stats"]["median"] /= 1e6
     stored.write_text(json.dumps(faster))
-    failed = run(suite, code, "--benchmark-compare=0001", "--benchmark-compare-fail=median:50%", fails=True)
+    failed = run(suite, quick, "--benchmark-compare=0001", "--benchmark-compare-fail=median:50%", fails=True)
+    assert "test_private_latency (0001" in failed and "test_private_latency (NOW)" in failed
     assert "Performance has regressed" in failed
 
 

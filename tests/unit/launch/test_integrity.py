@@ -129,7 +129,7 @@ def places(stream: bytes, source: random.Random) -> list[int]:
     found = list(frames(stream))
     _, last = found[-1]
     chosen = [0, last - 1, found[-1][0] + HEADER_BYTES]
-    for start, end in source.sample(found, 4):
+    for start, end in source.sample(found, 2):
         chosen += [source.randrange(start, start + HEADER_BYTES), source.randrange(start, end)]
     return chosen
 
