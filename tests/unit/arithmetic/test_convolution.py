@@ -53,7 +53,7 @@ def expected(
     return out.astype(np.uint32)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_every_shape_and_kernel(kernel: str, data: st.DataObject) -> None:

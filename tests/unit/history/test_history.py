@@ -129,7 +129,7 @@ def test_a_document_that_is_no_result_is_refused(document: Any, tmp_path: Path) 
         assert history.runs() == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @example(where=4060, value=128, cut=False)
 @given(where=st.integers(0, 1 << 16), value=st.integers(0, 255), cut=st.booleans())
 def test_a_damaged_file_is_one_error_and_stays_as_it_is(

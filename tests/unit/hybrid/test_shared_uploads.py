@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pi_bench.crypto.he import HE_PLANS, HeClient, HeServer, LinearShape, parameters
@@ -208,6 +208,7 @@ SMALL = st.integers(1, 3)
 
 
 @pytest.mark.slow
+@settings(max_examples=40)
 @given(*[st.tuples(SMALL, SMALL)] * 2, st.tuples(SMALL, SMALL), *[st.tuples(SMALL, SMALL)] * 2)
 def test_a_kernel_within_another_computes_the_same(inner, outer, stride, dilation, offset) -> None:
     """For every kernel whose taps are found within a larger one, in any stride, dilation and padding."""

@@ -76,7 +76,7 @@ def results(draw: st.DrawFn) -> Result:
 
 
 @pytest.mark.slow
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=25)
 @given(results(), st.integers(60, 200), st.sampled_from([3, 8, "all"]))
 def test_no_line_is_wider_than_the_terminal_and_no_figure_is_cut(
     result: Result, width: int, layers: int | str
@@ -104,6 +104,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_figure_is_cut(
 
 
 @pytest.mark.slow
+@settings(max_examples=30)
 @given(
     st.lists(st.tuples(*[st.integers(0, 10**6)] * 5), min_size=1, max_size=12),
 )

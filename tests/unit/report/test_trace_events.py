@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pi_bench.errors import PeerError
@@ -71,6 +71,7 @@ _ACTIONS = st.lists(
 
 
 @pytest.mark.slow
+@settings(max_examples=30)
 @given(
     phases=st.tuples(_ACTIONS, _ACTIONS),
     ahead_ns=st.integers(-(10**12), 10**12),

@@ -63,7 +63,7 @@ def convolutions(draw: st.DrawFn) -> Convolution:
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(convolutions(), st.integers(0, 2**32 - 1), st.sampled_from([4, 10, 16]))
 def test_shares_of_a_convolution_add_up_to_the_reference(op: Convolution, seed: int, bits: int) -> None:
     rng = np.random.default_rng(seed)

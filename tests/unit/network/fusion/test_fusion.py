@@ -31,7 +31,7 @@ def _assert_same_network(graph: Graph, fused: Graph) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(fusion_graphs(), st.data())
 def test_whatever_is_dissolved_the_network_stays_the_same(graph: Graph, data: Any) -> None:
     planner = Planner(graph, 10)
@@ -51,7 +51,7 @@ def test_the_plan_costs_no_more_than_what_it_replaces(graph: Graph) -> None:
     assert bool(fusion.values) <= bool(fusion.dissolved)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(fusion_graphs(), st.data())
 def test_the_fused_program_computes_the_network(graph: Graph, data: Any) -> None:
     planner = Planner(graph, 12)

@@ -55,7 +55,7 @@ def _chains(draw: Any) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray, i
 
 
 @pytest.mark.slow
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(_chains(), st.booleans())
 def test_a_composed_chain_equals_its_convolutions(drawn: Any, from_the_result: bool) -> None:
     x, chain = drawn
@@ -73,7 +73,7 @@ def test_a_composed_chain_equals_its_convolutions(drawn: Any, from_the_result: b
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 1 << 30), st.integers(1, 8), st.integers(1, 2))
 def test_sums_of_maps_with_other_windows(seed: int, size: int, stride: int) -> None:
     random = np.random.default_rng(seed)

@@ -33,7 +33,7 @@ def _run(piece: Piece, whole: LinearMap, x: np.ndarray) -> np.ndarray:
     return placed
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(st.data())
 def test_pieces_add_up_to_the_map(data: Any) -> None:
     random = np.random.default_rng(data.draw(st.integers(0, 1 << 30)))

@@ -16,7 +16,7 @@ COEFFICIENT = st.one_of(st.just(0.0), st.floats(0.01, 4), st.floats(-4, -0.01))
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     rows=st.lists(st.lists(COEFFICIENT, min_size=4, max_size=4), min_size=1, max_size=6),
     degree=st.integers(2, 3),

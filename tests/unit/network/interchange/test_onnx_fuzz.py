@@ -116,10 +116,9 @@ def require_handled(content: bytes, folder: Path) -> bool:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("seed", range(4))
-def test_any_operators_with_any_operands(seed: int, tmp_path: Path) -> None:
-    generator = random.Random(seed)
-    assert any([require_handled(drawn(generator).SerializeToString(), tmp_path) for _ in range(60)])
+def test_any_operators_with_any_operands(tmp_path: Path) -> None:
+    generator = random.Random(0)
+    assert any([require_handled(drawn(generator).SerializeToString(), tmp_path) for _ in range(100)])
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -138,7 +137,7 @@ def test_changed_bytes(tmp_path: Path) -> None:
     }
     whole = bytearray(model(nodes, tensors, opset=13).SerializeToString())
     generator = random.Random(1)
-    for _ in range(60):
+    for _ in range(30):
         changed = bytearray(whole)
         for _ in range(generator.randint(1, 4)):
             changed[generator.randrange(len(changed))] = generator.choice([0, 1, 127, 128, 255])

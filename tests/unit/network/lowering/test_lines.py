@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -113,6 +114,7 @@ CASES: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
 }
 
 
+@functools.cache
 def lowered(case: str) -> tuple[Any, np.ndarray, np.ndarray]:
     torch.manual_seed(0)
     module, shape = CASES[case]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,7 @@ SPELLINGS: dict[str, Callable[[Any, torch.Tensor], torch.Tensor]] = {
 }
 
 
+@functools.cache
 def lowered(case: str) -> tuple[Any, np.ndarray, np.ndarray]:
     torch.manual_seed(0)
     module, x = Spelled(SPELLINGS[case]).eval(), torch.randn(SAMPLES, 4, 8, 10)

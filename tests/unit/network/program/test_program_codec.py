@@ -258,7 +258,7 @@ JUNK = st.one_of(
 
 
 @pytest.mark.slow
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(PATHS), JUNK)
 def test_any_field_replaced_by_anything_never_crashes(path: tuple[Any, ...], junk: Any) -> None:
     meta, arrays = codec.decode(BYTES)
@@ -297,7 +297,7 @@ def test_an_empty_array_of_impossible_shape_is_refused(shape: list[int]) -> None
 
 
 @pytest.mark.slow
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.integers(0, len(BYTES) - 1), st.integers(1, 255), st.booleans())
 def test_any_byte_changed_or_cut_never_crashes(position: int, flip: int, cut: bool) -> None:
     data = bytearray(BYTES)
