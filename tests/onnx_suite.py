@@ -170,7 +170,7 @@ def _node_tests() -> Iterator[tuple[str, Any, list[Any], list[Any]]]:
 
 
 def _without_large_maps(collect: Any) -> Any:
-    """Wraps the initialization of onnx's classes of tests, so that it leaves out the pooling of large volumes.
+    """Wraps the initialization of onnx's classes of tests, so that it leaves out large volumes to pool.
 
     They take two thirds of the time of all tests to compute. Smaller volumes are refused for the same
     reason.
