@@ -1,5 +1,6 @@
 """A network of two stages, so that a search has five candidates, on digits of 8 x 8 pixels."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -12,9 +13,11 @@ skip_without("sklearn")
 
 from pi_bench.models import parse_recipe
 from pi_bench.models.data import digits
+from pi_bench.models.reduction import objective
 from pi_bench.models.reduction.deepreduce import DeepReduceSettings, deepreduce
 from pi_bench.models.reduction.job import perform
 from pi_bench.models.reduction.training_job import data_of
+from pi_bench.models.reduction.untrained import untrained_graph
 from pi_bench.models.training import TrainingSettings
 from tests.small_recipe import RECIPE
 
@@ -50,12 +53,12 @@ def threads_restored():
     torch.set_num_threads(threads)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def few_digits():
-    """A third of the digits for the searches of a module, whose statements do not depend on accuracies."""
+    """An eighth of the digits for the searches of a module: no statement depends on accuracies."""
     images, labels = digits._originals()
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(digits, "_originals", lambda: (images[::3], labels[::3]))
+        patched.setattr(digits, "_originals", lambda: (images[::8], labels[::8]))
         data_of.cache_clear()
         yield
     data_of.cache_clear()
@@ -67,8 +70,23 @@ def base():
 
 
 @pytest.fixture(scope="session")
+def one_block():
+    """A network of three layers of ReLUs, for searches that predict many networks."""
+    text = RECIPE.replace("blocks = [1, 1]", "blocks = [1]").replace("widths = [2, 4]", "widths = [4]")
+    return parse_recipe(text, "one-block.toml")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def graphs_kept():
+    """Traces each network whose time is predicted once in all tests."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(objective, "untrained_graph", functools.lru_cache(untrained_graph))
+        yield
+
+
+@pytest.fixture(scope="session")
 def settings():
-    training = TrainingSettings(epochs=1, batch_size=128, learning_rate=0.05)
+    training = TrainingSettings(epochs=1, batch_size=64, learning_rate=0.05)
     return DeepReduceSettings(training=training, data_dir=Path("nowhere"), device="cpu", threads=1)
 
 

@@ -32,9 +32,7 @@ from pi_bench.models.training import TrainingSettings
 from pi_bench.network.files.model_file import load_model
 
 from .conftest import InlineEngine, numbered, weights_of
-from .test_budgets import Killed, KilledAt, run
-
-pytestmark = pytest.mark.usefixtures("few_digits")
+from .test_budgets import Killed, run, run_killed
 
 BUDGETS = (200, 60)
 
@@ -159,17 +157,12 @@ def test_budgets_are_met_exactly(replaced, base) -> None:
 
 
 @pytest.mark.parametrize("variant", ["corrected", "paper"])
-@pytest.mark.parametrize(("name", "looks"), [("replaced-60", 2), ("60", 0)])
 @pytest.mark.usefixtures("no_export")
-def test_a_search_that_was_killed_ends_with_the_same_weights(
-    base, autorep_settings, tmp_path, name, looks, variant
-):
+def test_a_search_that_was_killed_ends_with_the_same_weights(base, autorep_settings, tmp_path, variant):
     changed = dataclasses.replace(autorep_settings.replacement, variant=variant)
     settings = dataclasses.replace(autorep_settings, replacement=changed, budgets=(60,))
     run(autorep, base, settings, tmp_path / "whole")
-    with pytest.raises(Killed):
-        run(autorep, base, settings, tmp_path / "killed", KilledAt(name, looks))
-    run(autorep, base, settings, tmp_path / "killed")
+    run_killed(autorep, base, settings, tmp_path / "killed", ("replaced-60", 2), ("60", 0))
     wanted = weights_of(tmp_path / "whole")
     found = weights_of(tmp_path / "killed")
     assert found.keys() == wanted.keys()

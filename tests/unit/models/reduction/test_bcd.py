@@ -20,9 +20,7 @@ from pi_bench.models.reduction.bcd import BcdSettings, bcd
 from pi_bench.models.training import TrainingSettings
 
 from .conftest import InlineEngine, numbered, weights_of
-from .test_budgets import Killed, KilledAt, run
-
-pytestmark = pytest.mark.usefixtures("few_digits")
+from .test_budgets import run, run_killed
 
 BUDGETS = (150, 120)
 
@@ -32,10 +30,15 @@ def bcd_settings(settings):
     return BcdSettings(
         budgets=BUDGETS,
         start=200,
-        training=settings.training,
-        linearization=LinearizationSettings(learning_rate=0.02, lasso=0.03, batch_size=64),
+        training=dataclasses.replace(settings.training, epochs=12, batch_size=32),
+        linearization=LinearizationSettings(learning_rate=0.02, lasso=0.03, batch_size=16),
         descent=DescentSettings(
-            block_fraction=0.1, tries=3, tolerance_pct=0.0, image_count=128, learning_rate=0.01
+            block_fraction=0.1,
+            tries=3,
+            tolerance_pct=0.0,
+            image_count=128,
+            learning_rate=0.01,
+            batch_size=16,
         ),
         finetuning=TrainingSettings(epochs=1, learning_rate=0.01, soft_weight=1.0),
         data_dir=settings.data_dir,
@@ -88,14 +91,9 @@ def test_a_step_takes_the_first_block_within_the_tolerance_or_the_best(descended
     assert any(row["tries"] > 1 for row in rows)  # else the tolerance decides nothing here
 
 
-@pytest.mark.parametrize(("name", "looks"), [("descent", 2), ("120", 0)])
 @pytest.mark.usefixtures("no_export")
-def test_a_descent_that_was_killed_ends_with_the_same_weights(
-    descended, base, bcd_settings, tmp_path, name, looks
-):
-    with pytest.raises(Killed):
-        run(bcd, base, bcd_settings, tmp_path, KilledAt(name, looks))
-    run(bcd, base, bcd_settings, tmp_path)
+def test_a_descent_that_was_killed_ends_with_the_same_weights(descended, base, bcd_settings, tmp_path):
+    run_killed(bcd, base, bcd_settings, tmp_path, ("descent", 2), ("120", 0))
     wanted = weights_of(descended[0])
     for folder, found in weights_of(tmp_path).items():
         assert found == wanted[folder], folder

@@ -20,8 +20,6 @@ from pi_bench.models.training import TrainingSettings
 
 from .conftest import InlineEngine, numbered, weights_of
 
-pytestmark = pytest.mark.usefixtures("few_digits")
-
 BUDGETS = (200, 60)
 
 
@@ -111,14 +109,17 @@ class KilledAt(InlineEngine):
             yield from super().run([job], look)
 
 
-@pytest.mark.parametrize(("name", "looks"), [("linearized", 2), ("60", 0)])
+def run_killed(method, base, settings, folder, *places):
+    """Runs a search that is killed at each of the places, a job's name and its looks, and then goes on."""
+    for name, looks in places:
+        with pytest.raises(Killed):
+            run(method, base, settings, folder, KilledAt(name, looks))
+    return run(method, base, settings, folder)
+
+
 @pytest.mark.usefixtures("no_export")
-def test_a_search_that_was_killed_ends_with_the_same_weights(
-    linearized, base, snl_settings, tmp_path, name, looks
-):
-    with pytest.raises(Killed):
-        run(snl, base, snl_settings, tmp_path, KilledAt(name, looks))
-    run(snl, base, snl_settings, tmp_path)
+def test_a_search_that_was_killed_ends_with_the_same_weights(linearized, base, snl_settings, tmp_path):
+    run_killed(snl, base, snl_settings, tmp_path, ("linearized", 2), ("60", 0))
     wanted = weights_of(linearized[0])
     for folder, found in weights_of(tmp_path).items():
         assert found == wanted[folder], folder
@@ -128,7 +129,7 @@ def test_a_linearization_that_diverges_ends_the_search(base, snl_settings, tmp_p
     wild = dataclasses.replace(
         snl_settings,
         teacher=linearized[0] / "teacher",
-        linearization=dataclasses.replace(snl_settings.linearization, learning_rate=1e6),
+        linearization=dataclasses.replace(snl_settings.linearization, learning_rate=1e6, batch_size=2),
     )
     for _ in range(2):  # it is not tried again
         with pytest.raises(DivergedError, match="linearized: training diverged"):
@@ -140,7 +141,9 @@ def test_a_finetuning_that_diverges_names_its_own_option(linearized, base, snl_s
         snl_settings,
         budgets=(60,),
         teacher=linearized[0] / "teacher",
-        finetuning=dataclasses.replace(snl_settings.finetuning, learning_rate=1e6, epochs=20),
+        finetuning=dataclasses.replace(
+            snl_settings.finetuning, learning_rate=1e6, weight_decay=1.0, batch_size=16
+        ),
     )
     found = run(snl, base, wild, tmp_path)
     assert "lower --finetune-learning-rate than 1e+06" in found[-1].failure

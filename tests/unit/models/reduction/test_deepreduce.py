@@ -112,8 +112,12 @@ def test_the_published_accuracies_lead_the_search(base, settings, search, tmp_pa
     assert [one.relu_count for one in candidates if "cull" in one.step] == [229_376, 196_608, 65_536]
 
 
+WILD = {"learning_rate": 1e6, "weight_decay": 1.0, "batch_size": 16}
+"""Weights grow by six orders of magnitude per step: the loss is no number before the first epoch ends."""
+
+
 class Diverging(InlineEngine):
-    """As a training would whose loss is no number."""
+    """Gives some jobs a training that diverges."""
 
     def __init__(self, *names):
         super().__init__()
@@ -123,7 +127,7 @@ class Diverging(InlineEngine):
         broken = [job for job in jobs if job.name in self.diverging]
         for job in broken:
             arguments = dict(job.arguments)
-            arguments["settings"] = arguments["settings"] | {"learning_rate": 1e6}
+            arguments["settings"] = arguments["settings"] | WILD
             worse = dataclasses.replace(job, arguments=arguments)
             self.names.append(job.name)
             yield job, perform(worse.to_json(), progress)

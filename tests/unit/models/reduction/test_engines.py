@@ -1,4 +1,4 @@
-"""Engines: a killed training goes on from its checkpoint, and every engine gives the same frontier."""
+"""Engines: a killed training goes on from its checkpoint, and every engine gives the same networks."""
 
 import dataclasses
 import os
@@ -28,21 +28,51 @@ from .conftest import RECIPE, InlineEngine, weights_of
 EPOCHS = 3
 
 
+@pytest.fixture(scope="module", autouse=True)
+def few_digits():
+    """Leaves all digits, which the processes of engines load."""
+
+
 @pytest.fixture(scope="module")
 def longer(settings):
-    training = dataclasses.replace(settings.training, epochs=EPOCHS)
-    return dataclasses.replace(settings, training=training, order=(1, 2))
+    return dataclasses.replace(settings.training, epochs=EPOCHS, batch_size=128)
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory, base, longer):
-    """The same search in one process that nobody kills."""
-    from pi_bench.models.reduction.deepreduce import deepreduce
+def rounds(base, longer):
+    """The jobs in a folder that run at once, one round after the other: a teacher, and two students."""
 
+    def jobs(folder):
+        common = {"data_dir": Path("nowhere"), "device": "cpu", "threads": 1}
+        teacher = training_job("teacher", base, longer, folder / "teacher", **common)
+        students = [
+            training_job(
+                f"1-{one.step}",
+                one.recipe,
+                longer,
+                folder / "networks" / f"1-{one.step}",
+                teacher=folder / "teacher",
+                **common,
+            )
+            for one in search_plan(base, (1, 2))[:2]
+        ]
+        return [teacher], students
+
+    return jobs
+
+
+def run_all(engine, rounds):
+    for jobs in rounds:
+        outcomes = run_jobs(engine, jobs, lambda *_: None, lambda outcome, fresh: None)
+        assert all(outcome.result is not None for outcome in outcomes.values())
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory, rounds):
+    """The same jobs in one process that nobody kills."""
     folder = tmp_path_factory.mktemp("undisturbed")
-    quiet = {"progress": lambda *_: None, "announce": lambda *_: None, "say": lambda words: None}
-    candidates = deepreduce(base, longer, folder, InlineEngine(), **quiet)
-    return candidates, weights_of(folder), folder
+    run_all(InlineEngine(), rounds(folder))
+    return weights_of(folder), folder
 
 
 class Killer(threading.Thread):
@@ -70,13 +100,12 @@ class Killer(threading.Thread):
         return self
 
 
-def test_killed_processes_change_nothing(tmp_path, search, longer, undisturbed):
+def test_killed_processes_change_nothing(tmp_path, rounds, undisturbed):
     victims = [tmp_path / name for name in ("teacher", "networks/1-cull")]
     with LocalEngine(2, threads=1) as engine, Killer(*victims) as killer:
-        candidates, _ = search(tmp_path, engine, settings=longer)
+        run_all(engine, rounds(tmp_path))
     assert sorted(killer.killed) == ["1-cull", "teacher"]
-    assert candidates == undisturbed[0]
-    assert weights_of(tmp_path) == undisturbed[1]
+    assert weights_of(tmp_path) == undisturbed[0]
 
 
 def test_outcomes_have_the_order_of_the_jobs(tmp_path):
@@ -96,8 +125,8 @@ def test_outcomes_have_the_order_of_the_jobs(tmp_path):
 
 @pytest.fixture
 def job(tmp_path, base, longer):
-    arguments = {"data_dir": longer.data_dir, "device": "cpu", "threads": 1}
-    return training_job("lonely", base, longer.training, tmp_path / "lonely", **arguments)
+    arguments = {"data_dir": Path("nowhere"), "device": "cpu", "threads": 1}
+    return training_job("lonely", base, longer, tmp_path / "lonely", **arguments)
 
 
 def test_a_process_that_dies_again_and_again(job, monkeypatch):
@@ -169,24 +198,18 @@ RAY = 'Ray is not installed (it has no wheel for every machine): pip install "pi
 
 
 @pytest.mark.filterwarnings("ignore")  # Ray's own
-def test_a_ray_cluster_whose_workers_are_killed(tmp_path, base, longer, undisturbed, monkeypatch):
+def test_a_ray_cluster_whose_workers_are_killed(tmp_path, rounds, undisturbed, monkeypatch):
     """Each job is a process of its own there, which takes seconds to start: the teacher's job has ended, and
     one of its students, which is killed, stands for all jobs of the search."""
     pytest.importorskip("ray.exceptions", reason=RAY)  # a folder named ray would do for "ray"
     monkeypatch.setenv("RAY_worker_niceness", "0")  # at Ray's own 15, other tests would keep it waiting
-    _, weights, ended = undisturbed
+    weights, ended = undisturbed
     shutil.copytree(ended / "teacher", tmp_path / "teacher")
-    common = {"data_dir": longer.data_dir, "device": "cpu", "threads": 1}
-    full = training_job("teacher", base, longer.training, tmp_path / "teacher", **common)
-    culled = search_plan(base, longer.order)[0].recipe
-    folder = tmp_path / "networks" / "1-cull"
-    student = training_job("1-cull", culled, longer.training, folder, teacher=tmp_path / "teacher", **common)
+    teacher, (student, _) = rounds(tmp_path)
     with (
         RayEngine(None, 2, threads=1, gpu=False) as engine,
-        Killer(folder) as killer,
+        Killer(tmp_path / "networks" / "1-cull") as killer,
     ):
-        for job in (full, student):
-            outcomes = run_jobs(engine, [job], lambda *_: None, lambda outcome, fresh: None)
-            assert outcomes[job.name].result is not None
+        run_all(engine, (teacher, [student]))
     assert killer.killed == ["1-cull"]
     assert weights_of(tmp_path) == {name: weights[name] for name in ("teacher", "networks/1-cull")}

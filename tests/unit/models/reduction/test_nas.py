@@ -25,10 +25,8 @@ from pi_bench.models.training import TrainingSettings
 from pi_bench.models.training.seeds import seed_of
 
 from .conftest import InlineEngine, weights_of
-from .test_budgets import Killed, KilledAt, run
+from .test_budgets import run, run_killed
 from .test_objective import objective
-
-pytestmark = pytest.mark.usefixtures("few_digits")
 
 BUDGET = 1500
 
@@ -155,14 +153,12 @@ def test_random_search_draws_every_candidate(cnet, nas_settings):
     assert found != drawn("1500", seed=2)
 
 
-@pytest.mark.parametrize(("name", "looks"), [("1500-candidate-4", 1), ("1500-candidate-5", 0)])
 @pytest.mark.usefixtures("no_export")
-def test_a_search_that_was_killed_ends_with_the_same_networks(
-    searched, cnet, nas_settings, tmp_path, name, looks
-):
-    with pytest.raises(Killed):
-        run(nas, cnet, nas_settings, tmp_path, KilledAt(name, looks))
-    assert run(nas, cnet, nas_settings, tmp_path) == searched[1]
+def test_a_search_that_was_killed_ends_with_the_same_networks(searched, cnet, nas_settings, tmp_path):
+    assert (
+        run_killed(nas, cnet, nas_settings, tmp_path, ("1500-candidate-4", 1), ("1500-candidate-5", 0))
+        == searched[1]
+    )
     assert rows(tmp_path) == rows(searched[0])
     assert weights_of(tmp_path / "networks") == weights_of(searched[0] / "networks")
 

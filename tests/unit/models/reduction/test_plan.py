@@ -37,10 +37,8 @@ from pi_bench.models.training import TrainingSettings
 from pi_bench.models.training.polynomial_training import set_relu_part
 
 from .conftest import InlineEngine, numbered, weights_of
-from .test_budgets import Killed, KilledAt, run
+from .test_budgets import run, run_killed
 from .test_objective import objective
-
-pytestmark = pytest.mark.usefixtures("few_digits")
 
 BUDGETS = (300, 0)
 REPLACEMENT = {"gradient_limit": 2.0, "interpolation": 0.5, "range_penalty": 1e-3, "learning_rate": 0.01}
@@ -127,14 +125,9 @@ def test_relus_of_linear_layers_go_step_by_step(base):
         assert not torch.allclose(left(images), full(images))
 
 
-@pytest.mark.parametrize(("name", "looks"), [("stages.0.0.relu1-quadratic", 2), ("0", 2)])
 @pytest.mark.usefixtures("no_export")
-def test_a_search_that_was_killed_ends_with_the_same_weights(
-    planned, base, plan_settings, tmp_path, name, looks
-):
-    with pytest.raises(Killed):
-        run(plan, base, plan_settings, tmp_path, KilledAt(name, looks))
-    run(plan, base, plan_settings, tmp_path)
+def test_a_search_that_was_killed_ends_with_the_same_weights(planned, base, plan_settings, tmp_path):
+    run_killed(plan, base, plan_settings, tmp_path, ("stages.0.0.relu1-quadratic", 2), ("0", 2))
     wanted, found = weights_of(planned[0]), weights_of(tmp_path)
     assert found == wanted
     for file in ("plan.csv", "scores.csv"):
@@ -154,16 +147,14 @@ def test_nothing_is_done_twice_and_budgets_may_follow(planned, base, plan_settin
 
 
 @pytest.mark.usefixtures("no_export")
-def test_a_budget_of_time_is_met_in_prediction(planned, base, plan_settings, made_up_costs, tmp_path):
+def test_a_budget_of_time_is_met_in_prediction(one_block, plan_settings, made_up_costs, tmp_path):
     wan = objective(made_up_costs, "wan")
-    costs = PlanCosts(base, wan)
-    full, least = costs.seconds({}), costs.seconds({path: "linear" for path, _ in base.relu_shapes()})
+    costs = PlanCosts(one_block, wan)
+    full, least = costs.seconds({}), costs.seconds({path: "linear" for path, _ in one_block.relu_shapes()})
     assert costs.gain("stem.relu", "linear") > costs.gain("stem.relu", "quadratic")
     budget = TimeBudget.parse(f"{1e3 * (full + least) / 2:.3f}ms")
-    settings = dataclasses.replace(
-        plan_settings, objective=wan, budgets=(budget,), teacher=planned[0] / "teacher"
-    )
-    (found,) = run(plan, base, settings, tmp_path)
+    settings = dataclasses.replace(plan_settings, objective=wan, budgets=(budget,))
+    _, found = run(plan, one_block, settings, tmp_path)
     recipe = parse_recipe((tmp_path / found.folder / "recipe.toml").read_text(), "x")
     time_s = costs.seconds(choices_of(recipe))
     assert least <= time_s <= budget.seconds
@@ -306,15 +297,12 @@ def test_effects_are_derivatives_by_the_part_of_relu(base):
     assert derivatives(module, path, images, labels)[:, 0].abs().max() == 0
 
 
-@pytest.mark.parametrize(("name", "looks"), [("effects-stages.0.0.relu1-linear", 0), ("176", 2)])
 @pytest.mark.usefixtures("no_export")
 def test_a_search_by_channels_that_was_killed_ends_with_the_same_weights(
-    planned, by_channel, base, channel_settings, tmp_path, name, looks
+    planned, by_channel, base, channel_settings, tmp_path
 ):
     folder = with_short_trainings(planned, tmp_path)
-    with pytest.raises(Killed):
-        run(plan, base, channel_settings, folder, KilledAt(name, looks))
-    run(plan, base, channel_settings, folder)
+    run_killed(plan, base, channel_settings, folder, ("effects-stages.0.0.relu1-linear", 0), ("176", 2))
     assert weights_of(folder) == weights_of(by_channel[0])
     for file in ("plan.csv", "scores.csv", "planned/176/recipe.toml", "planned/176/start.pt"):
         assert (folder / file).read_bytes() == (by_channel[0] / file).read_bytes()

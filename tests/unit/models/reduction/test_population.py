@@ -23,10 +23,8 @@ from pi_bench.models.reduction.training_job import teacher_of
 from pi_bench.models.training import TrainingSettings
 
 from .conftest import InlineEngine, numbered, weights_of
-from .test_budgets import Killed, KilledAt, run
+from .test_budgets import run, run_killed
 from .test_safenet import recipe_of
-
-pytestmark = pytest.mark.usefixtures("few_digits")
 
 BUDGET = 300
 
@@ -158,14 +156,11 @@ def test_relus_give_way_over_all_generations(evolved):
     assert parts == sorted(parts, reverse=True)
 
 
-@pytest.mark.parametrize(("name", "looks"), [("300-generation-1-member-2", 1), ("300", 0)])
 @pytest.mark.usefixtures("no_export")
 def test_a_population_that_was_killed_ends_with_the_same_weights(
-    evolved, base, population_settings, tmp_path, name, looks
+    evolved, base, population_settings, tmp_path
 ):
-    with pytest.raises(Killed):
-        run(plan, base, population_settings, tmp_path, KilledAt(name, looks))
-    run(plan, base, population_settings, tmp_path)
+    run_killed(plan, base, population_settings, tmp_path, ("300-generation-1-member-2", 1), ("300", 0))
     assert weights_of(tmp_path) == weights_of(evolved[0])
     assert generations(tmp_path) == generations(evolved[0])
 

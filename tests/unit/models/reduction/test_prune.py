@@ -32,7 +32,7 @@ from pi_bench.models.training.batches import Batches
 from pi_bench.models.training.train_recipe import Teacher
 
 from .conftest import InlineEngine, numbered, weights_of
-from .test_budgets import Killed, KilledAt, run
+from .test_budgets import run, run_killed
 
 BUDGETS = (300, 260)
 
@@ -159,14 +159,9 @@ def test_each_layer_is_pruned_by_its_criterion(pruned, base):
         assert (folder / "networks" / str(budget) / "model.pt").is_file()
 
 
-@pytest.mark.parametrize(("name", "looks"), [("criteria-260", 2), ("260", 0)])
 @pytest.mark.usefixtures("no_export")
-def test_a_search_that_was_killed_ends_with_the_same_weights(
-    pruned, base, pruning_settings, tmp_path, name, looks
-):
-    with pytest.raises(Killed):
-        run(prune, base, pruning_settings, tmp_path, KilledAt(name, looks))
-    run(prune, base, pruning_settings, tmp_path)
+def test_a_search_that_was_killed_ends_with_the_same_weights(pruned, base, pruning_settings, tmp_path):
+    run_killed(prune, base, pruning_settings, tmp_path, ("criteria-260", 2), ("260", 0))
     wanted = weights_of(pruned[0])
     for folder, found in weights_of(tmp_path).items():
         assert found == wanted[folder], folder

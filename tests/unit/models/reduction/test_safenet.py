@@ -35,7 +35,7 @@ from pi_bench.models.safenet.settings import RelaxationSettings
 from pi_bench.models.training import TrainingSettings
 
 from .conftest import InlineEngine, numbered, weights_of
-from .test_budgets import Killed, KilledAt, run
+from .test_budgets import run, run_killed
 from .test_objective import objective
 
 BUDGETS = (300, 0)
@@ -128,7 +128,7 @@ def test_a_relaxation_goes_to_its_budget(searched, base, tmp_path):
     """Both budgets have the same data, seed and start. Without the penalty, both costs would be the same."""
     data, teacher = load_data("digits", base.input_shape, data_dir=tmp_path), searched[0] / "teacher"
     costs = ChannelCosts(PlanCosts(base, None)).of_kinds
-    settings = RelaxationSettings(epochs=8, choice_rate=0.3, cost_weight=100.0)
+    settings = RelaxationSettings(epochs=8, choice_rate=0.3, cost_weight=100.0, batch_size=32)
     for budget in (128.0, 256.0):
         place = tmp_path / str(budget)
         result = relax_channels(base, data, settings, costs, budget, place, teacher=teacher_of(str(teacher)))
@@ -211,14 +211,9 @@ def test_kinds_that_few_channels_have_are_left_out():
     assert kinds_at({"a": logits}, costs, 0.0, 0.2)["a"].tolist() == 10 * [0]
 
 
-@pytest.mark.parametrize(("name", "looks"), [("relaxed-0", 2), ("0", 1)])
 @pytest.mark.usefixtures("no_export")
-def test_a_search_that_was_killed_ends_with_the_same_weights(
-    searched, base, safenet_settings, tmp_path, name, looks
-):
-    with pytest.raises(Killed):
-        run(safenet, base, safenet_settings, tmp_path, KilledAt(name, looks))
-    run(safenet, base, safenet_settings, tmp_path)
+def test_a_search_that_was_killed_ends_with_the_same_weights(searched, base, safenet_settings, tmp_path):
+    run_killed(safenet, base, safenet_settings, tmp_path, ("relaxed-0", 2), ("0", 1))
     wanted = weights_of(searched[0])
     for folder, found in weights_of(tmp_path).items():
         assert found == wanted[folder], folder
@@ -240,24 +235,22 @@ def test_nothing_is_done_twice_and_budgets_may_follow(searched, base, safenet_se
 
 
 @pytest.mark.usefixtures("no_export")
-def test_a_budget_of_time_is_met_in_prediction(searched, base, safenet_settings, made_up_costs, tmp_path):
+def test_a_budget_of_time_is_met_in_prediction(one_block, safenet_settings, made_up_costs, tmp_path):
     lan = objective(made_up_costs, "lan")
-    plan = PlanCosts(base, lan)
+    plan = PlanCosts(one_block, lan)
     costs = ChannelCosts(plan)
-    for path, _ in base.relu_shapes():
+    for path, _ in one_block.relu_shapes():
         relu, cubic, quadratic, linear = costs.of_kinds[path]
         assert relu > quadratic > linear == 0 and cubic > quadratic
-    full, least = plan.seconds({}), plan.seconds({path: "linear" for path, _ in base.relu_shapes()})
+    full, least = plan.seconds({}), plan.seconds({path: "linear" for path, _ in one_block.relu_shapes()})
     budget = TimeBudget.parse(f"{1e3 * (0.6 * full + 0.4 * least):.3f}ms")
-    settings = dataclasses.replace(
-        safenet_settings, objective=lan, budgets=(budget,), teacher=searched[0] / "teacher"
-    )
-    (found,) = run(safenet, base, settings, tmp_path)
+    settings = dataclasses.replace(safenet_settings, objective=lan, budgets=(budget,))
+    _, found = run(safenet, one_block, settings, tmp_path)
     time_s = lan.of_recipe(recipe_of(tmp_path / found.folder)).online_s
     assert least < time_s <= budget.seconds
     assert kept_budgets(tmp_path, lan) == {str(budget): (found.relu_count, time_s)}
     with pytest.raises(UsageError, match=r"--budget 1us: .* ms is the least that is predicted"):
-        run(safenet, base, dataclasses.replace(settings, budgets=(TimeBudget.parse("1us"),)), tmp_path)
+        run(safenet, one_block, dataclasses.replace(settings, budgets=(TimeBudget.parse("1us"),)), tmp_path)
 
 
 def test_what_is_refused(base, safenet_settings, tmp_path):

@@ -30,9 +30,7 @@ from pi_bench.models.training.batches import Batches
 from pi_bench.models.training.map_matching import map_penalty
 
 from .conftest import InlineEngine, numbered, weights_of
-from .test_budgets import Killed, KilledAt, run
-
-pytestmark = pytest.mark.usefixtures("few_digits")
+from .test_budgets import run, run_killed
 
 BUDGETS = (200, 60)
 
@@ -150,14 +148,9 @@ def test_matching_pulls_maps_to_those_of_the_teacher(selected, base):
         pass
 
 
-@pytest.mark.parametrize(("name", "looks"), [("masks-60", 2), ("60", 0)])
 @pytest.mark.usefixtures("no_export")
-def test_a_search_that_was_killed_ends_with_the_same_weights(
-    selected, base, senet_settings, tmp_path, name, looks
-):
-    with pytest.raises(Killed):
-        run(senet, base, senet_settings, tmp_path, KilledAt(name, looks))
-    run(senet, base, senet_settings, tmp_path)
+def test_a_search_that_was_killed_ends_with_the_same_weights(selected, base, senet_settings, tmp_path):
+    run_killed(senet, base, senet_settings, tmp_path, ("masks-60", 2), ("60", 0))
     wanted = weights_of(selected[0])
     for folder, found in weights_of(tmp_path).items():
         assert found == wanted[folder], folder
