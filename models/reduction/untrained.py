@@ -1,7 +1,8 @@
 """The graphs of networks that are not trained, for predictions, which need shapes alone.
 
-A search to a predicted time asks for many networks that differ in their masks alone. They have one trace: the
-masks are parameters, and a trace does not depend on the values of parameters.
+A search to a predicted time asks for many networks that differ in their masks alone, or in the kinds of the
+channels of their mixtures. They have one trace: masks and kinds are buffers, and a trace does not depend on
+the values of buffers.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pi_bench.network.lowering import lower
 from pi_bench.network.lowering.tracing import traced
 
 from ..building import build
+from ..mixture import Mixture
 from ..networks.polynomial import draw_relu_channels
 from ..random_weights import draw_relu_masks, noise_images, randomize
 from ..recipe import Recipe
@@ -54,7 +56,8 @@ def untrained_graph(recipe: str) -> Graph:
 def _trace(recipe: Recipe, module: torch.nn.Module) -> torch.export.ExportedProgram:
     """Returns the trace of the recipe's network with the parameters and buffers of `module`."""
     kept = None if recipe.kept_relus is None else 0
-    alike = dataclasses.replace(recipe, name="untrained", kept_relus=kept, published=None)
+    mixtures = tuple(Mixture(one.path, relu=1, linear=one.channel_count - 1) for one in recipe.mixtures)
+    alike = dataclasses.replace(recipe, name="untrained", kept_relus=kept, mixtures=mixtures, published=None)
     program = _trace_of_alike(format_recipe(alike))
     program.state_dict.update(module.state_dict())
     buffers = dict(module.named_buffers())
@@ -64,6 +67,6 @@ def _trace(recipe: Recipe, module: torch.nn.Module) -> torch.export.ExportedProg
 
 @lru_cache(maxsize=2)
 def _trace_of_alike(recipe: str) -> torch.export.ExportedProgram:
-    """Returns the trace of the networks that differ from a recipe's text in name and masks alone."""
+    """Returns the trace of the networks that differ from a recipe's text in name, masks and kinds alone."""
     found = parse_recipe(recipe, "the recipe")
     return traced(build(found), torch.zeros(1, *found.input_shape))

@@ -2,6 +2,7 @@
 
 import functools
 import json
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,14 @@ class InlineEngine:
             self.names.append(job.name)
             self.titles.append(job.title)
             yield job, perform(job.to_json(), progress)
+
+
+@contextmanager
+def without_exports():
+    """Trainings write no model file within the context, as with the fixture `no_export`."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("pi_bench.models.training.train_recipe._export", lambda *_: None)
+        yield
 
 
 def numbered(names):
@@ -111,14 +120,16 @@ def search(base, settings):
 
 
 def weights_of(folder):
-    """Every network of a search by its folder: its weights, and its result but for the seconds."""
+    """Every network of a search by its folder: its result but for the seconds, its weights, the last ones.
+
+    The last epoch need not be the chosen one, and a training that goes on wrongly shows there.
+    """
     found = {}
     for path in sorted(folder.rglob("result.json")):
         result = json.loads(path.read_text())
         del result["training_s"]
-        state = torch.load(path.with_name("state.pt"), weights_only=True)
-        found[str(path.parent.relative_to(folder))] = (
-            result,
-            {name: value.numpy().tobytes() for name, value in state.items()},
-        )
+        chosen = torch.load(path.with_name("state.pt"), weights_only=True)
+        last = torch.load(path.with_name("checkpoint.pt"), weights_only=True)["module"]
+        states = [{name: value.numpy().tobytes() for name, value in one.items()} for one in (chosen, last)]
+        found[str(path.parent.relative_to(folder))] = (result, *states)
     return found

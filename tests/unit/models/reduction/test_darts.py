@@ -33,7 +33,7 @@ from pi_bench.models.reduction.search_folder import kept_budgets
 from pi_bench.models.reduction.time_budgets import TimeBudget
 from pi_bench.models.training.batches import Batches
 
-from .conftest import InlineEngine, weights_of
+from .conftest import InlineEngine, weights_of, without_exports
 from .test_budgets import Killed, KilledAt, run
 from .test_objective import objective
 
@@ -90,8 +90,7 @@ def darts_settings(settings):
 @pytest.fixture(scope="module")
 def searched(base, darts_settings, tmp_path_factory):
     folder, engine = tmp_path_factory.mktemp("darts"), InlineEngine()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pi_bench.models.training.train_recipe._export", lambda *_: None)
+    with without_exports():
         return folder, run(nas, base, darts_settings, folder, engine), engine.names
 
 

@@ -24,7 +24,7 @@ from pi_bench.models.reduction.time_budgets import TimeBudget
 from pi_bench.models.training import TrainingSettings
 from pi_bench.models.training.seeds import seed_of
 
-from .conftest import InlineEngine, weights_of
+from .conftest import InlineEngine, weights_of, without_exports
 from .test_budgets import run, run_killed
 from .test_objective import objective
 
@@ -63,8 +63,7 @@ def nas_settings(settings):
 @pytest.fixture(scope="module")
 def searched(cnet, nas_settings, tmp_path_factory):
     folder, engine = tmp_path_factory.mktemp("nas"), InlineEngine()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pi_bench.models.training.train_recipe._export", lambda *_: None)
+    with without_exports():
         return folder, run(nas, cnet, nas_settings, folder, engine), engine.names
 
 

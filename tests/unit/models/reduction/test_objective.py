@@ -29,7 +29,9 @@ from pi_bench.models.reduction.predicted_candidates import predict_all
 from pi_bench.models.reduction.search_folder import keep_budgets, keep_costs, kept_budgets
 from pi_bench.models.reduction.time_budgets import TimeBudget, budget_of, relu_budgets
 from pi_bench.models.reduction.untrained import untrained_graph
+from pi_bench.models.safenet.mixed_network import mixed_recipe
 from pi_bench.network.fusion import Cost
+from pi_bench.network.lowering.tracing import traced
 from pi_bench.prediction.simulated_run import Setting
 from pi_bench.registry import find_protocol
 
@@ -79,30 +81,34 @@ def test_time_ranks_networks_otherwise_than_relus(made_up_costs, deep, shallow, 
         assert wan.of_recipe(recipe).online_s == pytest.approx(one.predicted_s, rel=0.25)
 
 
-def test_networks_that_differ_in_masks_are_traced_once(deep, monkeypatch):
+def test_networks_that_differ_in_masks_or_kinds_are_traced_once(one_block, monkeypatch):
     """Their graphs are those of traces of their own."""
-    texts = [format_recipe(masked_recipe(deep, masks, count)) for masks in MASKS for count in (8, 60, 200)]
+    masked = [masked_recipe(one_block, masks, count) for masks in MASKS for count in (8, 60)]
+    kinds = [[0, 1, 2, 3], [1, 1, 2, 0], [0, 3, 3, 3]]
+    mixed = [mixed_recipe(one_block, {"stages.0.0.relu1": np.array(one)}) for one in kinds]
+    texts = list(map(format_recipe, [*masked, *mixed]))
     export, exports = torch.export.export, []
     monkeypatch.setattr(torch.export, "export", lambda *given: exports.append(1) or export(*given))
 
-    def graphs(*, is_kept):
-        found = []
-        for text in texts:
-            for cache in (untrained_graph, *(() if is_kept else (untrained._trace_of_alike,))):
-                cache.cache_clear()
-            found.append(untrained_graph(text))
-        return found
+    def graphs():
+        untrained_graph.cache_clear()
+        return list(map(untrained_graph, texts))
 
-    alone = graphs(is_kept=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            untrained, "_trace", lambda one, module: traced(module, torch.zeros(1, *one.input_shape))
+        )
+        alone = graphs()
     assert len(exports) == len(texts)
     exports.clear()
-    for one, other in zip(graphs(is_kept=True), alone, strict=True):
+    untrained._trace_of_alike.cache_clear()
+    for one, other in zip(graphs(), alone, strict=True):
         assert (one.nodes, one.ranges, one.meta) == (other.nodes, other.ranges, other.meta)
         for field in ("parameters", "masks"):
             ones, others = getattr(one, field), getattr(other, field)
             assert ones.keys() == others.keys()
             assert all(np.array_equal(ones[name], others[name]) for name in ones)
-    assert len(exports) == len(MASKS) - 1  # the trace of the last network alone has the other masks
+    assert len(exports) == len(MASKS) + 1  # one for all mixtures
 
 
 def test_the_objective_total_counts_both_phases(made_up_costs, shallow):

@@ -36,7 +36,7 @@ from pi_bench.models.safenet.mixed_network import mixed_recipe
 from pi_bench.models.training import TrainingSettings
 from pi_bench.models.training.polynomial_training import set_relu_part
 
-from .conftest import InlineEngine, numbered, weights_of
+from .conftest import InlineEngine, numbered, weights_of, without_exports
 from .test_budgets import run, run_killed
 from .test_objective import objective
 
@@ -61,8 +61,7 @@ def plan_settings(settings):
 @pytest.fixture(scope="module")
 def planned(base, plan_settings, tmp_path_factory):
     folder, engine = tmp_path_factory.mktemp("planned"), InlineEngine()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pi_bench.models.training.train_recipe._export", lambda *_: None)
+    with without_exports():
         return folder, run(plan, base, plan_settings, folder, engine), engine.titles
 
 
@@ -199,8 +198,7 @@ def with_short_trainings(planned, folder):
 @pytest.fixture(scope="module")
 def by_channel(planned, base, channel_settings, tmp_path_factory):
     folder, engine = with_short_trainings(planned, tmp_path_factory.mktemp("by-channel")), InlineEngine()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pi_bench.models.training.train_recipe._export", lambda *_: None)
+    with without_exports():
         return folder, run(plan, base, channel_settings, folder, engine), engine.titles
 
 

@@ -22,7 +22,7 @@ from pi_bench.models.reduction.population import Member, Population
 from pi_bench.models.reduction.training_job import teacher_of
 from pi_bench.models.training import TrainingSettings
 
-from .conftest import InlineEngine, numbered, weights_of
+from .conftest import InlineEngine, numbered, weights_of, without_exports
 from .test_budgets import run, run_killed
 from .test_safenet import recipe_of
 
@@ -47,8 +47,7 @@ def population_settings(settings):
 @pytest.fixture(scope="module")
 def evolved(base, population_settings, tmp_path_factory):
     folder, engine = tmp_path_factory.mktemp("population"), InlineEngine()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pi_bench.models.training.train_recipe._export", lambda *_: None)
+    with without_exports():
         return folder, run(plan, base, population_settings, folder, engine), engine.titles
 
 

@@ -34,7 +34,7 @@ from pi_bench.models.safenet.rounding import kinds_at, rounded_kinds
 from pi_bench.models.safenet.settings import RelaxationSettings
 from pi_bench.models.training import TrainingSettings
 
-from .conftest import InlineEngine, numbered, weights_of
+from .conftest import InlineEngine, numbered, weights_of, without_exports
 from .test_budgets import run, run_killed
 from .test_objective import objective
 
@@ -57,8 +57,7 @@ def safenet_settings(settings):
 @pytest.fixture(scope="module")
 def searched(base, safenet_settings, tmp_path_factory):
     folder, engine = tmp_path_factory.mktemp("mixtures"), InlineEngine()
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("pi_bench.models.training.train_recipe._export", lambda *_: None)
+    with without_exports():
         return folder, run(safenet, base, safenet_settings, folder, engine), engine.titles
 
 

@@ -29,7 +29,7 @@ from pi_bench.models.training import TrainingSettings
 from pi_bench.models.training.batches import Batches
 from pi_bench.models.training.map_matching import map_penalty
 
-from .conftest import InlineEngine, numbered, weights_of
+from .conftest import InlineEngine, numbered, weights_of, without_exports
 from .test_budgets import run, run_killed
 
 BUDGETS = (200, 60)
@@ -51,7 +51,8 @@ def senet_settings(settings):
 @pytest.fixture(scope="module")
 def selected(base, senet_settings, tmp_path_factory):
     folder, engine = tmp_path_factory.mktemp("selected"), InlineEngine()
-    return folder, run(senet, base, senet_settings, folder, engine), engine.titles
+    with without_exports():
+        return folder, run(senet, base, senet_settings, folder, engine), engine.titles
 
 
 LAYERS = st.lists(
