@@ -67,7 +67,7 @@ def draw_convolution(data: st.DataObject, convolution) -> LinearShape:
     return convolution(batch, ins, outs, size, kernel, stride, padding, dilation)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_small_convolutions(make_parties, available_isa, convolution, convolve, data) -> None:
     weighted = draw_convolution(data, convolution)
@@ -122,7 +122,7 @@ def test_fully_connected(parties, shape) -> None:
     assert np.array_equal(run(parties.client, parties.server, case), expected.astype(np.uint32) - case.s)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_small_convolutions_in_every_layout(make_parties, available_isa, convolution, convolve, data) -> None:
     """Covers channels side by side or not, folded strides, and one or many per answer, whatever they cost.
