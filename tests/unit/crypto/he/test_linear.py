@@ -62,8 +62,8 @@ def draw_convolution(data: st.DataObject, convolution) -> LinearShape:
     dilation = data.draw(st.sampled_from([(1, 1), (2, 2), (1, 3)]))
     extent = [(taps - 1) * step + 1 for taps, step in zip(kernel, dilation, strict=True)]
     least = [max(1, extent[axis] - sum(padding[2 * axis : 2 * axis + 2])) for axis in (0, 1)]
-    size = tuple(data.draw(st.integers(least[axis], 13)) for axis in (0, 1))
-    batch, ins, outs = (data.draw(st.integers(1, top)) for top in (5, 20, 20))
+    size = tuple(data.draw(st.integers(least[axis], max(9, least[axis]))) for axis in (0, 1))
+    batch, ins, outs = (data.draw(st.integers(1, top)) for top in (3, 20, 20))
     return convolution(batch, ins, outs, size, kernel, stride, padding, dilation)
 
 
