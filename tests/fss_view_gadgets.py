@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.fss_views import CLIENT, SERVER, Array, SharedTable, Shares, View
+from tests.fss_views import CLIENT, SERVER, WORD, Array, SharedTable, Shares, View
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def relu(view: View, ring: Ring, u: int, v: int) -> dict[str, list[Array]]:
     f, k, size = ring.truncate_bits, ring.drop, ring.bits
     window = ring.window_bits + 1 - f
     n, g = window - k - 1, size - window
-    zero = np.zeros(view.rows.size, np.int64)
+    zero = np.zeros(view.rows.size, WORD)
     u_all, v_all = zero + u, zero + v
     v_window = v_all >> f & (1 << window) - 1
     v_top = v_window >> window - 1
@@ -122,7 +122,7 @@ def relu(view: View, ring: Ring, u: int, v: int) -> dict[str, list[Array]]:
 def truncate(view: View, ring: Ring, u: int, v: int) -> dict[str, list[Array]]:
     """Section 6; u with the offset and 2^(bits - 2) in it."""
     f, size = ring.truncate_bits, ring.bits
-    zero = np.zeros(view.rows.size, np.int64)
+    zero = np.zeros(view.rows.size, WORD)
     u_all, v_all = zero + u, zero + v
     u_top, v_top = u_all >> size - 1, v_all >> size - 1
     kappa = view.draw(SERVER, 1)

@@ -13,6 +13,8 @@ SERVER, CLIENT = "server", "client"
 BLOCK_BITS = 2  # of a label: the control bit and one more
 
 Array = np.ndarray
+WORD = np.int32
+"""Wider than all messages of a view together."""
 Shares = dict[str, Array]
 
 
@@ -28,14 +30,14 @@ class View:
         self.with_z = with_z
         self.corrupt, self.other = corrupt, CLIENT if corrupt == SERVER else SERVER
         self.flaw = flaw
-        self.rows = np.arange(1 << bits, dtype=np.int64)
+        self.rows = np.arange(1 << bits, dtype=WORD)
         self.unknown_bits = self.sent_bits = 0
-        self.key = np.zeros(self.rows.size, np.int64)
+        self.key = np.zeros(self.rows.size, WORD)
         self._constants = np.random.default_rng(seed)
         self.delta = {SERVER: int(self._constants.choice([1, 3])), CLIENT: 2}
 
     def constant(self, width: int) -> Array:
-        return np.full(self.rows.size, self._constants.integers(0, 1 << width), np.int64)
+        return np.full(self.rows.size, self._constants.integers(0, 1 << width), WORD)
 
     def unknown(self, width: int) -> Array:
         self.unknown_bits += width
@@ -69,7 +71,7 @@ class View:
         """Hashes both parties' nodes of a level. Where they differ, only the other party can: one node."""
         fresh, out = self.unknown(width), []
         for node in nodes:
-            outputs = self._constants.integers(0, 1 << width, 1 << BLOCK_BITS)
+            outputs = self._constants.integers(0, 1 << width, 1 << BLOCK_BITS).astype(WORD)
             own = outputs[node[self.corrupt]]
             same = node[self.corrupt] == node[self.other]
             out.append({self.corrupt: own, self.other: np.where(same, own, fresh)})
@@ -77,19 +79,27 @@ class View:
 
 
 def bits_of(values: Array, count: int) -> Array:
-    return values[:, None] >> np.arange(count) & 1
+    """One row of the result per bit."""
+    return values >> np.arange(count, dtype=WORD)[:, None] & 1
 
 
 def as_number(bits: Array) -> Array:
-    return (bits << np.arange(bits.shape[1])).sum(axis=1)
+    return (bits << np.arange(len(bits), dtype=WORD)[:, None]).sum(axis=0, dtype=WORD)
 
 
-def low_bit_masks(values: Array, masks: Array) -> Array:
-    return (values & 1)[:, None] * masks
+def at(values: list[Array], index: Array) -> Array:
+    """The value at the low bits of an index, of which there are as many as select among the values."""
+    while len(values) > 1:
+        values = [np.where(index & 1, odd, even) for even, odd in zip(values[::2], values[1::2], strict=True)]
+        index = index >> 1
+    return values[0]
 
 
 class SharedTable:
-    """XOR shares of [w xor mask xor own > limit], for the server's mask and the client's limit and own."""
+    """XOR shares of [w xor mask xor own > limit], for the server's mask and the client's limit and own.
+
+    An array of tables has one row per entry.
+    """
 
     def __init__(self, view: View, bits: int, digit: int, mask: Array, limit: Array, own: Array) -> None:
         self.view = view
@@ -112,24 +122,24 @@ class SharedTable:
 
     def _butterfly(self, choices: list[Array], limit: Array, own: Array, start: int, width: int) -> Shares:
         size = 1 << width
-        entries, low = np.arange(size), size - 1
-        theta = (entries ^ (own >> start & low)[:, None]) > (limit >> start & low)[:, None]
-        table = {SERVER: np.zeros((self.view.rows.size, size), np.int64), CLIENT: theta.astype(np.int64)}
+        entries, low = np.arange(size, dtype=WORD), size - 1
+        theta = (entries[:, None] ^ own >> start & low) > (limit >> start & low)
+        table = {SERVER: np.zeros(theta.shape, WORD), CLIENT: theta.astype(WORD)}
         for stage in range(width):
             clear = entries[entries >> stage & 1 == 0]
             partner = clear | 1 << stage
             choice = choices[start + stage]
             pads = self.view.pads(SERVER, choice, clear.size)
             zero, one = (bits_of(pad, clear.size) for pad in pads)
-            differ = table[CLIENT][:, clear] ^ table[CLIENT][:, partner]
+            differ = table[CLIENT][clear] ^ table[CLIENT][partner]
             correction = zero ^ one ^ differ
             self.view.send(CLIENT, as_number(correction), clear.size)
-            swapped = table[SERVER][:, entries ^ 1 << stage]
-            table[SERVER] = np.where(choice[:, None], swapped, table[SERVER])
-            received = np.where(choice[:, None], one ^ correction, zero)
-            for columns in (clear, partner):
-                table[SERVER][:, columns] ^= received
-                table[CLIENT][:, columns] ^= zero
+            swapped = table[SERVER][entries ^ 1 << stage]
+            table[SERVER] = np.where(choice, swapped, table[SERVER])
+            received = np.where(choice, one ^ correction, zero)
+            for places in (clear, partner):
+                table[SERVER][places] ^= received
+                table[CLIENT][places] ^= zero
         return table
 
     def _grow(self, choices: list[Array], limit: Array, tables: list[Shares]) -> None:
@@ -171,7 +181,7 @@ class SharedTable:
         return lefts + rights
 
     def _convert(self, level: int, table: Shares) -> None:
-        size = table[SERVER].shape[1]
+        size = len(table[SERVER])
         hashes = self.view.hash_nodes(self.nodes[level], size)
         sums = {}
         for party, own in table.items():
@@ -182,22 +192,21 @@ class SharedTable:
             sums[party] = total
         correction = sums[SERVER] ^ sums[CLIENT]
         self.leaves[level] = [
-            {p: bits_of(hashed[p], size) ^ low_bit_masks(node[p], correction) for p in node}
+            {p: bits_of(hashed[p], size) ^ (node[p] & 1) * correction for p in node}
             for node, hashed in zip(self.nodes[level], hashes, strict=True)
         ]
 
     def look_up(self, party: str, index: Array) -> Array:
         """The party's share at a public index."""
         if not self.digits:
-            return np.zeros(self.view.rows.size, np.int64)
+            return np.zeros(self.view.rows.size, WORD)
 
         def entry(table: Array, digit: int) -> Array:
-            start, width = self.digits[digit]
-            return np.take_along_axis(table, (index >> start & (1 << width) - 1)[:, None], 1)[:, 0]
+            start, _ = self.digits[digit]
+            return at(list(table), index >> start)
 
         out = entry(self.first[party], 0)
         for level, leaves in self.leaves.items():
             place = sum((index >> self.path[i] & 1) << i for i in range(level))
-            tables = np.stack([leaf[party] for leaf in leaves])
-            out = out ^ entry(tables[place, self.view.rows], self.leaf_of[level])
+            out = out ^ at([entry(leaf[party], self.leaf_of[level]) for leaf in leaves], place)
         return out

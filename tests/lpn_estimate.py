@@ -70,12 +70,14 @@ def peeled_subsystem(parameters: FerretParameters, trees: int, seed: int) -> tup
     left = len(rows)
     while left >= kept.sum():
         found = left, int(kept.sum())
-        removed = np.argsort(np.where(kept, counts, rows.size), kind="stable")[:step]
+        # Among secrets of as many rows, the first ones.
+        fewest_first = np.where(kept, counts, rows.size).astype(np.int64) * secrets + np.arange(secrets)
+        removed = np.argpartition(fewest_first, step)[:step]
         kept[removed] = False
+        before = live.copy()
         occurrences = [by_secret.indices[slice(*by_secret.indptr[i : i + 2])] for i in removed]
-        gone = np.unique(np.concatenate(occurrences))
-        gone = gone[live[gone]]
-        live[gone] = False
+        live[np.concatenate(occurrences)] = False
+        gone = np.flatnonzero(before & ~live)
         counts -= np.bincount(rows[gone].ravel(), minlength=secrets)
         left -= len(gone)
     return found

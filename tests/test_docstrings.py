@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import doctest
+import gc
 import importlib
-import inspect
+import linecache
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,9 +56,18 @@ def module_name(path: Path) -> str:
 
 
 def docstrings(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, Definition | ast.Module):
-            yield inspect.cleandoc(ast.get_docstring(node) or "")
+    tree = ast.parse(path.read_text())
+    for node in (tree, *definitions(tree)):
+        yield ast.get_docstring(node) or ""
+
+
+def definitions(node: ast.AST) -> Iterator[Definition]:
+    """Yields every function and class within a node, however deep, but enters no expression."""
+    for field in ("body", "orelse", "handlers", "finalbody", "cases"):
+        for inner in getattr(node, field, ()):
+            if isinstance(inner, Definition):
+                yield inner
+            yield from definitions(inner)
 
 
 def has_example(docstring: str) -> bool:
@@ -66,7 +77,11 @@ def has_example(docstring: str) -> bool:
 @pytest.fixture(scope="module")
 def trees() -> dict[Path, ast.Module]:
     """The syntax tree of every source file, parsed once."""
-    return {path: ast.parse(path.read_text()) for path in source_files()}
+    gc.disable()  # which would look through half a million nodes again and again
+    try:
+        return {path: ast.parse(path.read_text()) for path in source_files()}
+    finally:
+        gc.enable()
 
 
 Public = list[tuple[str, Definition]]
@@ -93,17 +108,21 @@ def public_definitions(trees: dict[Path, ast.Module]) -> Public:
     [path for path in source_files() if has_example(path.read_text())],  # faster than to parse each
     ids=lambda path: module_name(path),
 )
-def test_examples_give_what_they_show(path: Path) -> None:
+def test_examples_give_what_they_show(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Each run would ask the file system about every file whose lines are in memory.
+    monkeypatch.setattr(linecache, "checkcache", lambda filename=None: None)
+    place = os.sched_getaffinity(0), os.getcwd()
     module = importlib.import_module(module_name(path))
     report: list[str] = []
     with np.printoptions(precision=4, suppress=True, linewidth=100):
         for example in doctest.DocTestFinder(exclude_empty=True).find(module):
             doctest.DocTestRunner(optionflags=FLAGS).run(example, out=report.append)
-        for docstring in docstrings(path):
+        for docstring in docstrings(path) if "```python" in path.read_text() else ():
             for block in FENCED.findall(docstring):
                 if ">>> " not in block:
                     exec(compile(block, f"<example of {module.__name__}>", "exec"), dict(vars(module)))
     assert not report, "\n".join(report)
+    assert (os.sched_getaffinity(0), os.getcwd()) == place, "the next tests would run elsewhere"
 
 
 def test_every_public_definition_has_an_example(public_definitions: Public) -> None:
@@ -139,7 +158,7 @@ def test_docstrings_begin_as_they_should(public_definitions: Public) -> None:
     wrong = []
     for place, definition in public_definitions:
         for node in (definition, *members(definition)):
-            paragraph = inspect.cleandoc(ast.get_docstring(node) or "").split("\n\n")[0]
+            paragraph = (ast.get_docstring(node) or "").split("\n\n")[0]
             word = paragraph.split(maxsplit=1)[0] if paragraph else ""
             whole = paragraph.endswith((".", ":"))
             if not (word[:1].isupper() or word[:1] == "`") or not starts_well(node, word) or not whole:
@@ -171,11 +190,11 @@ def running_text(docstring: str) -> Iterator[str]:
 
 
 def wrong_entries(node: Definition) -> Iterator[str]:
-    docstring = inspect.cleandoc(ast.get_docstring(node) or "")
+    docstring = ast.get_docstring(node) or ""
     for text in running_text(docstring):
         yield from (match[0] for match in STRAY_ENTRY.finditer(text))
-    arguments, attributes = described(node)
     for title, entries in ENTRIES.findall(docstring):
+        arguments, attributes = described(node)
         known = arguments if title == "Args" else attributes
         named = [name for names in ENTRY.findall(entries) for name in names.split(", ")]
         yield from (f"{title}: {name}" for name in named if name not in known)
@@ -189,8 +208,7 @@ def test_arguments_and_attributes_stand_one_per_line_under_their_title(trees: di
     wrong = [
         f"{path.relative_to(ROOT)}:{node.lineno} {node.name}: {text}"
         for path, tree in trees.items()
-        for node in ast.walk(tree)
-        if isinstance(node, Definition)
+        for node in definitions(tree)
         for text in wrong_entries(node)
     ]
     assert not wrong

@@ -57,7 +57,8 @@ def main(threads: str, cores: str = "", peer_cores: str = "") -> None:
     """Measures the limits and prints them. Cores are numbers with commas between them.
 
     ```python
-    main("1", "0", "1")  # binds the calling process to core 0
+    def print_limits_of_neighbors() -> None:
+        main("1", "0", "1")  # the calling process stays bound to core 0
     ```
     """
     from pi_bench.metrics.measured_limits import MachineLimits

@@ -135,8 +135,8 @@ def cases(settings: CaseSettings) -> Iterator[Case]:
 
     Each is packed for little computing and for few bytes.
 
-    >>> [case.name for case in cases(CaseSettings(threads=(1,)))][:2]
-    ['encrypt conv3x3 64, 32x32', 'prepare conv3x3 64, 32x32']
+    >>> next(cases(CaseSettings(threads=(1,)))).name
+    'encrypt conv3x3 64, 32x32'
     """
     for objective in HE_PLANS:
         for name, layer in _LAYERS.items():

@@ -87,7 +87,7 @@ def check_law(gadget, ring: Ring, u: int, v: int, result: np.ndarray) -> None:
 )
 def test_the_view_is_uniform(party, gadget, ring) -> None:
     with_z = ring not in (TREE, EXACT_TREE)  # whose server sees enough without it
-    seeds = range({WRAP_AND_TREE: 4, TREE: 2, EXACT_TREE: 1}.get(ring, 16))
+    seeds = range({WRAP_AND_TREE: 4, TREE: 2, EXACT_TREE: 1}.get(ring, 8))
     assert all(is_uniform(party, gadget, ring, seed, with_z=with_z) for seed in seeds)
 
 

@@ -1,7 +1,9 @@
 """An oracle in Python integers: the ring, the convolution; and one key pair per path."""
 
 import decimal
-from collections.abc import Callable, Iterator
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,29 +23,33 @@ def negacyclic_product() -> Product:
     with one slot per coefficient. x is not negative, y is signed.
 
     The integers are decimal, because Python multiplies large decimal numbers by a number-theoretic transform
-    of its own, and other integers by Karatsuba's algorithm."""
-    return _negacyclic_product
+    of its own, and other integers by Karatsuba's algorithm. Both paths of the kernels ask for the same
+    products, one after the other, so the last ones are kept."""
+
+    @functools.lru_cache(maxsize=12)
+    def known(x: tuple[int, ...], y: tuple[int, ...], modulus: int) -> tuple[int, ...]:
+        return tuple(_negacyclic_product(x, y, modulus))
+
+    return lambda x, y, modulus: list(known(tuple(x), tuple(y), modulus))
 
 
-def _negacyclic_product(x: list[int], y: list[int], modulus: int) -> list[int]:
-    slot = len(str(max(x) * max(map(abs, y)) * DEGREE))
+def _negacyclic_product(x: Sequence[int], y: Sequence[int], modulus: int) -> list[int]:
+    """Multiplies x by y less its least coefficient, and adds that times x (1 + X + X^2 ...)."""
+    least = min(y)
+    positive = [value - least for value in y]
+    slot = len(str(max(x) * max(max(positive), 1) * DEGREE))
     exact = decimal.Context(prec=2 * DEGREE * slot, Emax=decimal.MAX_EMAX, traps=[decimal.Inexact])
 
-    def joined(values: list[int]) -> decimal.Decimal:
+    def joined(values: Sequence[int]) -> decimal.Decimal:
         return decimal.Decimal("".join(str(value).zfill(slot) for value in reversed(values)))
 
-    left = joined(x)
-    total = [0] * DEGREE
-    for sign in (1, -1):
-        part = [value * sign if value * sign > 0 else 0 for value in y]
-        if not any(part):
-            continue
-        digits = str(exact.multiply(left, joined(part))).zfill(2 * DEGREE * slot)
-        for i in range(2 * DEGREE):
-            end = len(digits) - i * slot
-            coefficient = int(digits[end - slot : end])
-            total[i % DEGREE] += sign * coefficient * (1 if i < DEGREE else -1)
-    return [value % modulus for value in total]
+    digits = str(exact.multiply(joined(x), joined(positive))).zfill(2 * DEGREE * slot)
+    found = [int(digits[end - slot : end]) for end in range(len(digits), 0, -slot)]
+    whole = sum(x)
+    return [
+        (low - high + least * (2 * up_to - whole)) % modulus
+        for low, high, up_to in zip(found[:DEGREE], found[DEGREE:], itertools.accumulate(x), strict=True)
+    ]
 
 
 @dataclass

@@ -56,8 +56,10 @@ def uniform(seed: bytes) -> list[int]:
 
 
 def unpack(data: bytes, count: int) -> list[int]:
-    whole = int.from_bytes(data, "little")
-    return [whole >> (WIDTH * i) & ((1 << WIDTH) - 1) for i in range(count)]
+    bits = np.unpackbits(np.frombuffer(data, np.uint8), count=WIDTH * count, bitorder="little")
+    words = np.pad(bits.reshape(count, WIDTH), ((0, 0), (0, 64 - WIDTH)))
+    values: list[int] = np.packbits(words, axis=1, bitorder="little").view(np.uint64).ravel().tolist()
+    return values
 
 
 def pack(values: list[int]) -> bytes:
