@@ -118,21 +118,19 @@ def test_a_search_measures_with_it(tmp_path: Path) -> None:
         "input_shape = [1, 8, 8]\nclass_count = 10\nblocks = [1]\nwidths = [2]\n"
     )
     out = tmp_path / "out"
-    flags = (
-        "--data",
-        "digits",
-        "--epochs",
-        "1",
-        "--device",
-        "cpu",
-        "--jobs",
-        "1",
-        "--runs",
-        "1",
-        "--no-plot",
-    )
-    network = ("--network", str(tmp_path / "small.toml"), "--order", "1", "-o", str(out))
-    assert main(["reduce", "deepreduce", *network, *flags, "--protocol", "toy", "--expansion", "2"]) == 0
+    fixed = "--data digits --epochs 1 --finetune-epochs 1 --device cpu --jobs 1 --threads 1 --no-plot"
+    command = [
+        "reduce",
+        "prune",
+        "--budget",
+        "192",
+        "--network",
+        str(tmp_path / "small.toml"),
+        "-o",
+        str(out),
+    ]
+    measuring = "--runs 1 --warmup 0 --protocol toy --expansion 2"
+    assert main([*command, *fixed.split(), *measuring.split()]) == 0
     with (out / "pareto.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     measured = [json.loads((out / row["folder"] / "latency.json").read_text()) for row in rows]
