@@ -46,7 +46,7 @@ def test_random_weights_are_said_by_every_command(
 ) -> None:
     model = noted(tiny_graph, tmp_path, **({} if meta is None else {"random_weights": meta}))
     np.save(tmp_path / "x.npy", np.zeros((2, 2, 6, 6), np.float32))
-    data = ("--data", str(tmp_path / "x.npy"), "--private-sample", "0")
+    data = ("--data", str(tmp_path / "x.npy"), "--private-sample", "0", "--no-remedies")
     for kind, arguments in [
         ("result", ("latency", model, *LATENCY)),
         ("accuracy", ("accuracy", model, *data)),
@@ -82,20 +82,3 @@ def test_private_accuracy_stands_beside_that_of_the_same_images_with_intervals(
     assert result["private"]["accuracy_interval_pct"] == pytest.approx([34.24, 100], abs=0.01)
     text = capsys.readouterr().out
     assert "float, private images" in text and "34.2 to 100.0 %" in text
-
-
-def test_data_of_another_number_of_classes_is_warned_of(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pytest.importorskip("sklearn")
-    torch = pytest.importorskip("torch")
-    import pi_bench
-
-    example = torch.linspace(-2, 2, 256).reshape(1, 1, 16, 16)
-    for classes in (10, 100):
-        network = torch.nn.Sequential(torch.nn.AvgPool2d(4), torch.nn.Flatten(), torch.nn.Linear(16, classes))
-        pi_bench.export(network, example, tmp_path / "m.pt", calibration=example)
-        flags = ("--data", "digits", "--private-sample", "0", "--limit", "9")
-        result_of(tmp_path, "accuracy", "accuracy", str(tmp_path / "m.pt"), *flags)
-        warned = "has 10 classes, the network 100" in capsys.readouterr().out
-        assert warned == (classes == 100)
