@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import numpy as np
 import pytest
 
@@ -21,7 +20,7 @@ from pi_bench.network.graph import (
     OutputNode,
 )
 from pi_bench.network.graph.float_run import calibrate, outputs
-from pi_bench.report.documents import schema_of
+from tests.schemas import require_valid
 
 DIGITS = ("--data", "digits", "--private-sample", 0, "--no-remedies")
 
@@ -42,9 +41,7 @@ def run(model_file: Path, folder: Path, *flags: Any) -> dict[str, Any]:
     target = folder / "result.json"
     assert main(["accuracy", str(model_file), *map(str, flags), "--json", str(target)]) == 0
     result: dict[str, Any] = json.loads(target.read_text())
-    schema = schema_of("accuracy")
-    jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(result, schema)
+    require_valid(result, "accuracy")
     return result
 
 
@@ -251,8 +248,3 @@ def test_wrong_arguments_and_data(
         assert main(["accuracy", str(model_file), *map(str, flags)]) == code
         error = capsys.readouterr().err
         assert message in error and error.count("\n") == 1 and error.startswith("error: ")
-
-
-def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["schema", "accuracy"]) == 0
-    assert json.loads(capsys.readouterr().out)["title"] == "Result of pi-bench accuracy"

@@ -7,14 +7,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from pi_bench.cli import main
 from pi_bench.fidelity import Fidelity, FidelityGoal
 from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
-from pi_bench.report.documents import schema_of
+from tests.schemas import require_valid
 from tests.unit.network.fusion.fusion_graphs import culled_graph
 
 GOOD = Fidelity(256, 255, 0.05, 10.0, "held-out calibration inputs", FidelityGoal(99.0))
@@ -39,7 +38,7 @@ def told(
     runs = ("--runs", "1", "--warmup", "0", "--protocol", "ideal") if command == "latency" else ()
     assert main([command, model, *runs, *flags, "--json", str(target)]) == 0
     found: dict[str, Any] = json.loads(target.read_text())
-    jsonschema.validate(found, schema_of("result" if command == "latency" else "inspection"))
+    require_valid(found, "result" if command == "latency" else "inspection")
     return found, capsys.readouterr().out
 
 

@@ -17,15 +17,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import numpy as np
 import pytest
 
 from pi_bench.cli import interruption
 from pi_bench.models.reduction.candidate import Candidate
 from pi_bench.models.reduction.private_latency import measure_all
-from pi_bench.report.documents import schema_of
 from tests.installed import skip_without
+from tests.schemas import require_valid
 from tests.small_recipe import RECIPE
 
 _LONGEST_S = 100.0
@@ -96,7 +95,7 @@ def interrupt(
 
 def checked(path: Path, schema: str) -> Any:
     result = json.loads(path.read_text())
-    jsonschema.validate(result, schema_of(schema))
+    require_valid(result, schema)
     return result
 
 
@@ -290,6 +289,7 @@ def test_the_third_ctrl_c_ends_the_process_at_once() -> None:
     code = """
 import signal
 from pi_bench.cli.interruption import Interruptions
+from tests.schemas import require_valid
 
 with Interruptions() as interruptions:
     interruptions.release()

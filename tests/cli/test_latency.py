@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jsonschema
 import msgspec
 import numpy as np
 import pytest
@@ -20,22 +19,14 @@ from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import outputs
 from pi_bench.report.columns import Shown
-from pi_bench.report.documents import schema_of
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.quantities import seconds
 from pi_bench.report.terminal import render_result
 from pi_bench.report.text_width import wrapped
+from tests.schemas import require_valid
 from tests.unit.network.fusion.fusion_graphs import culled_graph
 
 Measured = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def schema() -> dict[str, Any]:
-
-    loaded = schema_of("result")
-    jsonschema.Draft202012Validator.check_schema(loaded)
-    return loaded
 
 
 def measure(model_file: Path, folder: Path, *flags: str) -> Measured:
@@ -153,8 +144,8 @@ PROMISED = [
 ]
 
 
-def test_result_has_every_promised_field(delphi: Measured, schema: dict[str, Any]) -> None:
-    jsonschema.validate(delphi, schema)
+def test_result_has_every_promised_field(delphi: Measured) -> None:
+    require_valid(delphi, "result")
     for path in PROMISED:
         value: Any = delphi
         for key in path.split("."):
@@ -289,11 +280,11 @@ def test_a_bad_sign_drop_is_refused(
 
 
 def test_a_link_is_emulated_probed_and_named(
-    model_file: Path, tmp_path: Path, schema: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Emulation never lets anything through early, so these bounds hold on any machine."""
     result = measure(model_file, tmp_path, "--link", "rtt=8ms,up=100Mbit,down=200Mbit")
-    jsonschema.validate(result, schema)
+    require_valid(result, "result")
     assert result["verification"]["passed"]
     link, online = result["link"], result["online"]
     assert (link["kind"], link["rtt_s"]) == ("emulated", 8e-3)
@@ -327,12 +318,12 @@ def test_predicted_stands_beside_measured_and_bytes_are_the_same(delphi: Measure
 
 
 def test_inferences_that_are_prepared_together_run_and_are_verified_one_by_one(
-    model_file: Path, tmp_path: Path, schema: dict[str, Any], capsys: pytest.CaptureFixture[str]
+    model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     trace = tmp_path / "trace.json"
     flags = ("--ahead", "2", "--runs", "3", "--he-plan", "bytes", "--trace", str(trace))
     result = measure(model_file, tmp_path, *flags)
-    jsonschema.validate(result, schema)
+    require_valid(result, "result")
     offline = result["offline"]
     assert (offline["ahead"], result["verification"]["verified_run_count"]) == (2, 3)
     assert result["options"]["he_plan"] == "bytes"
@@ -359,12 +350,11 @@ def test_a_wrong_number_of_inferences_is_refused(
 def test_explanations_are_told_and_written_in_lines_that_fit(
     model_file: Path,
     tmp_path: Path,
-    schema: dict[str, Any],
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     result = measure(model_file, tmp_path, "--explain")
-    jsonschema.validate(result, schema)
+    require_valid(result, "result")
     text = capsys.readouterr().out
     for phase in ("online", "offline"):
         assert f"largest costs {phase}" in text
@@ -395,11 +385,9 @@ def test_the_verdict_says_first_that_the_class_differs_and_no_span_of_zero_is_to
 
 
 @pytest.mark.parametrize("protocol", ["ideal", "null"])
-def test_insecure_protocols_say_so(
-    protocol: str, told_insecure: dict[str, Told], schema: dict[str, Any]
-) -> None:
+def test_insecure_protocols_say_so(protocol: str, told_insecure: dict[str, Told]) -> None:
     result, out, err = told_insecure[protocol]
-    jsonschema.validate(result, schema)
+    require_valid(result, "result")
     assert not result["secure"]
     assert "INSECURE" in err
     assert out.count("INSECURE") >= 2
@@ -488,11 +476,11 @@ def test_a_batch_that_the_file_does_not_hold_is_named(
     assert "(3, 2, 6, 6)" in capsys.readouterr().err
 
 
-def test_fused_layers_are_named_and_the_run_is_verified(tmp_path: Path, schema: dict[str, Any]) -> None:
+def test_fused_layers_are_named_and_the_run_is_verified(tmp_path: Path) -> None:
     model = tmp_path / "culled.pt"
     save_model(culled_graph(), model)
     plain, fused = measure(model, tmp_path), measure(model, tmp_path, "--fuse")
-    jsonschema.validate(fused, schema)
+    require_valid(fused, "result")
     assert plain["network"]["fusion"] is None
     fusion = fused["network"]["fusion"]
     assert fusion["planned_link"] is None

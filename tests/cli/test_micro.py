@@ -49,8 +49,3 @@ def test_bad_arguments_are_named(
         code = exit.code
     assert code == 2
     assert words in capsys.readouterr().err
-
-
-def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["schema", "micro"]) == 0
-    assert json.loads(capsys.readouterr().out)["title"] == "Result of pi-bench micro"

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import numpy as np
 import pytest
 
@@ -20,8 +19,8 @@ from pi_bench.costs import Costs
 from pi_bench.prediction.costs_file import write_costs
 from pi_bench.primitives.channel import CHANNEL
 from pi_bench.primitives.memory import MEMORY
-from pi_bench.report.documents import schema_of
 from tests.packages import TOY, Packages
+from tests.schemas import require_valid
 
 UNIT = "expanded word"
 """The cost unit that `toy` declares."""
@@ -42,7 +41,7 @@ def run(command: str, folder: Path, *arguments: Any, name: str = "toy") -> dict[
     assert main([command, *map(str, arguments), *flags]) == 0
     result: dict[str, Any] = json.loads(target.read_text())
     described = {"latency": "result", "inspect": "inspection"}.get(command, command)
-    jsonschema.validate(result, schema_of(described))
+    require_valid(result, described)
     return result
 
 

@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import numpy as np
 import pytest
 
@@ -13,8 +12,8 @@ from pi_bench.cli import main
 from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import outputs
-from pi_bench.report.documents import schema_of
 from pi_bench.report.weights import export_text
+from tests.schemas import require_valid
 
 SAID = "warning: weights are random: latency and bytes are those of a trained network, answers mean nothing"
 LATENCY = ("--protocol", "ideal", "--runs", "1", "--warmup", "0")
@@ -31,8 +30,7 @@ def result_of(folder: Path, kind: str, *arguments: str) -> dict[str, Any]:
     target = folder / "result.json"
     assert main([*arguments, "--json", str(target)]) == 0
     result: dict[str, Any] = json.loads(target.read_text())
-    schema = schema_of(kind)
-    jsonschema.validate(result, schema)
+    require_valid(result, kind)
     return result
 
 
