@@ -22,7 +22,7 @@ def layers(trace: dict[str, Any], process: int) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("flags", [("delphi",), ("null",), ("null", "--link", "lan")], ids="-".join)
+@pytest.mark.parametrize("flags", [("delphi",), ("null", "--link", "lan")], ids="-".join)
 def test_a_trace_holds_both_parties_on_one_clock(
     model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: tuple[str, ...]
 ) -> None:
