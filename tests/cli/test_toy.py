@@ -151,6 +151,9 @@ def test_its_costs_are_measured_on_this_machine(
     monkeypatch.delenv("PI_BENCH_COSTS")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("pi_bench.launch.cached_costs.BUILT_IN", (CHANNEL, MEMORY))  # the others take seconds
+    monkeypatch.setattr("pi_bench.metrics.primitive_costs._REPETITIONS", 2)
+    monkeypatch.setattr("pi_bench.launch.two_party_costs._RUNS", 2)
+    monkeypatch.setattr("pi_bench.primitives.memory._WORDS", 1 << 16)
     found = run("inspect", tmp_path, model_file)
     (kept,) = (tmp_path / "pi-bench").glob("costs-*.json")
     assert json.loads(kept.read_text())["unit_s"][UNIT] > 0
