@@ -225,7 +225,7 @@ def start(command: str) -> subprocess.Popen[str]:
 @pytest.mark.process
 @pytest.mark.parametrize(
     ("command", "tries"),
-    [("micro aes --count 64 --threads 1 --repetitions 1", 4), ("inspect MODEL", 3)],
+    [("micro aes --count 64 --threads 1 --repetitions 1", 3), ("inspect MODEL", 3)],
 )
 def test_ctrl_c_at_any_moment_of_the_start_is_one_line(command: str, tries: int, model_file: Path) -> None:
     command = command.replace("MODEL", str(model_file))

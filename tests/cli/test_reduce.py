@@ -32,7 +32,7 @@ def small(tmp_path_factory):
 
 
 def search(small, folder, *more):
-    fixed = ("--data", "digits", "--epochs", 1, "--device", "cpu", "--jobs", 2, "--runs", 1, "--warmup", 0)
+    fixed = ("--data", "digits", "--epochs", 1, "--device", "cpu", "--jobs", 1, "--runs", 1, "--warmup", 0)
     return run("deepreduce", "--network", small, "-o", folder, *fixed, *more)
 
 

@@ -49,7 +49,7 @@ def lost(redirection: str, words: str) -> tuple[int, str]:
     [
         ("--help", LOST),
         ("schema result", LOST),
-        ("inspect {model}", ["| true", ">/dev/full", "2>/dev/full", ">&- 2>&-"]),
+        ("inspect {model}", ["| true", ">/dev/full", "2>/dev/full"]),
         ("export --list", [">&-"]),
     ],
 )
