@@ -141,7 +141,7 @@ def ended(commands: list[list[str]], environment: dict[str, str]) -> list[tuple[
 
 def test_commands_that_need_no_torch_import_none(tmp_path: Path) -> None:
     """They must be quick, and work where torch is not installed."""
-    commands = [["--help"], ["export", "--list"], ["schema", "result"]]
+    commands = [["--help"], ["export", "--list"], ["export", "--list", "--json", "-"], ["schema", "result"]]
     for code, words, errors in ended(commands, guarded(tmp_path, "launcher")):
         assert (code, errors) == (0, "") and words
 

@@ -18,7 +18,7 @@ skip_without("torch", "sklearn", "matplotlib")
 
 from .test_reduce import LINEARIZING, QUICK, run, small, table_of  # noqa: F401  the fixture
 
-FIXED = (*QUICK, "--jobs", 1, "--runs", 1, "--warmup", 0)
+FIXED = (*QUICK, "--jobs", 1, "--runs", 1, "--warmup", 0, "--no-plot")
 
 
 @pytest.fixture

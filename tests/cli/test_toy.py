@@ -49,7 +49,18 @@ def test_latency_measures_parts_and_rounds_and_explains_them_in_its_words(
     model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = run(
-        "latency", tmp_path, model_file, "--expansion", 3, "--runs", 1, "--explain", "--layers", "all"
+        "latency",
+        tmp_path,
+        model_file,
+        "--expansion",
+        3,
+        "--runs",
+        1,
+        "--warmup",
+        0,
+        "--explain",
+        "--layers",
+        "all",
     )
     assert result["verification"]["passed"] and result["verification"]["compared_count"] > 0
     assert (result["mode"], result["options"], result["secure"]) == ("floor", {"expansion": 3}, False)
@@ -78,7 +89,7 @@ def test_latency_measures_parts_and_rounds_and_explains_them_in_its_words(
 
 def test_null_plays_its_messages_and_its_law(model_file: Path, tmp_path: Path) -> None:
     own, null = (
-        run("latency", tmp_path, model_file, "--expansion", 2, "--runs", 1, name=name)
+        run("latency", tmp_path, model_file, "--expansion", 2, "--runs", 1, "--warmup", 0, name=name)
         for name in ("toy", "null:toy")
     )
     assert null["protocol"] == "null:toy" and null["verification"]["passed"]

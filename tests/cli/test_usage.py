@@ -96,7 +96,6 @@ def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> 
         "export --list",
         "inspect MODEL",
         "latency MODEL --protocol ideal --runs 1 --warmup 0",
-        "micro aes --count 64 --threads 1 --repetitions 1",
     ],
 )
 def test_json_is_a_file_or_standard_output_in_every_command(
