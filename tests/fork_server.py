@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import ctypes
+import faulthandler
 import fcntl
 import gc
 import importlib
@@ -174,6 +175,9 @@ def main() -> None:
     while request["starts"] and (inner := serve_a_fork(starts, modules)):
         request = inner
     gc.unfreeze()
+    if request["tells_faults"]:
+        faulthandler.enable()
+    sys.path[:0] = [folder for folder in request["path"] if folder not in sys.path]
     if request["from_folder"]:
         sys.path.insert(0, os.getcwd())
     sys.argv = ["-m", *request["words"]]

@@ -6,9 +6,9 @@ process of its own: words, exit code, streams, signals, process group, memory an
 `Popen`. The parties of a command that is a fork are forks too, of a child that the command has from its
 start.
 
-What a fork cannot have is left to a new interpreter: other variables that Python reads at its start, and
-any command but ``python -m MODULE`` of a module in `PREPARED`. A test of the start itself uses the fixture
-`new_interpreters`.
+What a fork cannot have is left to a new interpreter: other variables that Python reads at its start, a
+``sitecustomize`` on PYTHONPATH, and any command but ``python [OPTION] -m MODULE`` of `OPTIONS` and
+`PREPARED`. A test of the start itself uses the fixture `new_interpreters`.
 """
 
 from __future__ import annotations
@@ -74,6 +74,9 @@ PREPARED = {
     "torch.distributed.run": _WITH_TORCH,
 }
 """The modules that are started as forks, with those that are imported before."""
+
+OPTIONS = ([], ["-P"], ["-u"], ["-X", "faulthandler"])
+"""The options of Python that a fork can have."""
 
 _START_OTHERS = ("latency", "serve", "compare", "sweep", "accuracy", "costs", "micro", "reduce", "infer")
 """The commands of pi-bench that start processes."""
@@ -162,7 +165,7 @@ class ForkedStarts:
         self.servers: dict[Any, ForkServer] = {}
         self._guard = threading.Lock()
         self._only = only
-        self._python = _variables(os.environ, "PYTHON")
+        self._python = _of_python(os.environ)
         self._others = _variables(os.environ, *set(_READ_AT_START).difference(_OF_THREADS))
 
     def pid(self, given: dict[str, Any]) -> int | None:
@@ -171,7 +174,7 @@ class ForkedStarts:
             [os.fsdecode(word) for word in given["args"]] if isinstance(given["args"], list | tuple) else []
         )
         options = words[1 : words.index("-m")] if "-m" in words else None
-        if words[:1] != [sys.executable] or options not in ([], ["-P"], ["-u"]):
+        if words[:1] != [sys.executable] or options not in OPTIONS:
             return None
         module, *rest = words[2 + len(options) :]
         environment = dict(os.environ if given["env"] is None else given["env"])
@@ -179,7 +182,8 @@ class ForkedStarts:
         if (
             module not in PREPARED
             or usual != (None, None, False, -1, True)
-            or _variables(environment, "PYTHON") != self._python
+            or _of_python(environment) != self._python
+            or any((folder / "sitecustomize.py").exists() for folder in map(Path, _path(environment)))
         ):
             return None
         streams = zip((given["p2cread"], given["c2pwrite"], given["errwrite"]), range(3), strict=True)
@@ -191,7 +195,9 @@ class ForkedStarts:
             "starts": module in ("pytest", "torch.distributed.run")
             or (module == "pi_bench" and not {*rest[:1]}.isdisjoint(_START_OTHERS)),
             "from_folder": options != ["-P"],
+            "path": _path(environment),
             "unbuffered": options == ["-u"],
+            "tells_faults": "faulthandler" in options,
             "environment": environment,
             "folder": os.fsdecode(given["cwd"] or os.getcwd()),
             "cores": sorted(os.sched_getaffinity(0)),
@@ -212,7 +218,9 @@ class ForkedStarts:
             return self._only if fits and self._only.is_usable else None
         if modules is _WITH_TORCH:
             environment = environment | _ONE_THREAD
-        key = (modules, tuple(sorted(_variables(environment, *_READ_AT_START).items())))
+        others = _variables(environment, *_READ_AT_START)
+        others.pop("PYTHONPATH", None)  # each fork puts its own folders on its path
+        key = (modules, tuple(sorted(others.items())))
         if key not in self.servers or not self.servers[key].is_usable:
             self.servers[key] = ForkServer.started(modules, environment)
         return self.servers[key]
@@ -230,6 +238,16 @@ def _variables(environment: Any, *prefixes: str) -> dict[str, str]:
         for name, value in environment.items()
         if name.startswith(prefixes) and name != "PYTHONBREAKPOINT"
     }
+
+
+def _of_python(environment: Any) -> dict[str, str]:
+    found = _variables(environment, "PYTHON")
+    found.pop("PYTHONPATH", None)
+    return found
+
+
+def _path(environment: Any) -> list[str]:
+    return [folder for folder in environment.get("PYTHONPATH", "").split(os.pathsep) if folder]
 
 
 def install(starts: ForkedStarts) -> Callable[[], None]:

@@ -6,15 +6,23 @@ import re
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import numpy as np
 import pytest
 
 from pi_bench.cli import main
 from pi_bench.network.files.model_file import save_model
-from pi_bench.network.graph import Graph
-from pi_bench.network.graph.float_run import outputs
-from pi_bench.report.documents import schema_of
+from pi_bench.network.graph import (
+    AvgPoolNode,
+    FlattenNode,
+    Graph,
+    InputNode,
+    LinearNode,
+    OutputNode,
+)
+from pi_bench.network.graph.float_run import calibrate, outputs
+from tests.schemas import require_valid
+
+DIGITS = ("--data", "digits", "--private-sample", 0, "--no-remedies")
 
 
 @pytest.fixture
@@ -33,9 +41,7 @@ def run(model_file: Path, folder: Path, *flags: Any) -> dict[str, Any]:
     target = folder / "result.json"
     assert main(["accuracy", str(model_file), *map(str, flags), "--json", str(target)]) == 0
     result: dict[str, Any] = json.loads(target.read_text())
-    schema = schema_of("accuracy")
-    jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(result, schema)
+    require_valid(result, "accuracy")
     return result
 
 
@@ -121,7 +127,8 @@ def test_too_few_answers_of_the_float_network_are_warned_of(
 def test_the_law_of_each_mode_and_the_options_of_fixed_point(
     model_file: Path, data: Path, tmp_path: Path
 ) -> None:
-    pair = ("--data", data.with_name("x.npy"), "--labels", data.with_name("y.npy"), "--private-sample", 0)
+    files = ("--data", data.with_name("x.npy"), "--labels", data.with_name("y.npy"))
+    pair = (*files, "--private-sample", 0, "--no-remedies")
     fine = run(model_file, tmp_path, *pair)
     coarse = run(
         *(model_file, tmp_path, *pair, "--weight-bits", 4, "--activation-bits", 5),
@@ -150,7 +157,8 @@ def test_saturation_and_refused_images_are_warned_of(
     images = np.load(data)["images"]
     images[2] *= 3
     np.save(tmp_path / "x.npy", images)
-    result = run(tmp_path / "narrow.pt", tmp_path, "--data", tmp_path / "x.npy", "--private-sample", 0)
+    flags = ("--data", tmp_path / "x.npy", "--private-sample", 0, "--no-remedies")
+    result = run(tmp_path / "narrow.pt", tmp_path, *flags)
     assert result["data"]["refused_count"] == 1 and result["float"]["accuracy_pct"] is None
     first, *_, last = result["warnings"]
     assert first.startswith("saturation: ") and "'stem.relu' lie outside its window" in first
@@ -163,8 +171,9 @@ def test_data_of_fewer_classes_is_said_of_a_file_too(
 ) -> None:
     """Three outputs: 30 images of two classes are no accident, two of them may be."""
     np.save(data.with_name("y.npy"), np.arange(30) % 2)
-    pair = ("--data", data.with_name("x.npy"), "--labels", data.with_name("y.npy"), "--private-sample", 0)
-    result = run(model_file, tmp_path, *pair)
+    files = ("--data", data.with_name("x.npy"), "--labels", data.with_name("y.npy"))
+    whole = ("--private-sample", 0, "--no-remedies")
+    result = run(model_file, tmp_path, *files, *whole)
     assert result["data"]["class_count"] == 2
     assert result["warnings"][0].startswith(
         "x.npy has 2 classes, the network 3: it was not made for this data"
@@ -172,26 +181,47 @@ def test_data_of_fewer_classes_is_said_of_a_file_too(
     assert "warning: x.npy has 2 classes" in capsys.readouterr().out
     few = {"images": np.load(data)["images"][:2], "labels": np.array([0, 1])}
     np.savez(data, **few)
-    result = run(model_file, tmp_path, "--data", data, "--private-sample", 0)
+    result = run(model_file, tmp_path, "--data", data, *whole)
     assert result["data"]["class_count"] is None and result["warnings"] == []
 
 
 def test_digits_are_normalized_as_the_model_file_says(tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
-    torch = pytest.importorskip("torch")
-    import pi_bench
-
-    network = torch.nn.Sequential(torch.nn.AvgPool2d(4), torch.nn.Flatten(), torch.nn.Linear(16, 10))
-    notes = {"name": "digits", "mean": [0.5], "deviation": [0.25]}
-    example = torch.linspace(-2, 2, 256).reshape(1, 1, 16, 16)
-    pi_bench.export(network, example, tmp_path / "m.pt", calibration=example, meta={"data": notes})
-    result = run(tmp_path / "m.pt", tmp_path, "--data", "digits", "--private-sample", 0)
+    save_model(
+        digits_graph(10, data={"name": "digits", "mean": [0.5], "deviation": [0.25]}), tmp_path / "m.pt"
+    )
+    result = run(tmp_path / "m.pt", tmp_path, *DIGITS)
     assert (
         result["data"]["source"]
         == "digits (test split, 8 x 8 pixels enlarged to 16 x 16, normalized as in training)"
     )
     assert result["data"]["image_count"] == 359 and result["data"]["refused_count"] == 0
     assert result["layers"][-1]["largest_value"] > 0
+
+
+@pytest.mark.parametrize("classes", [10, 100])
+def test_data_of_another_number_of_classes_is_warned_of(
+    classes: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("sklearn")
+    save_model(digits_graph(classes), tmp_path / "m.pt")
+    run(tmp_path / "m.pt", tmp_path, *DIGITS, "--limit", 9)
+    warned = f"has 10 classes, the network {classes}" in capsys.readouterr().out
+    assert warned == (classes == 100)
+
+
+def digits_graph(classes: int, **meta: Any) -> Graph:
+    """Averages of 4 x 4 pixels of images (1, 16, 16), and a linear layer."""
+    nodes = (
+        InputNode("input", (), (1, 16, 16)),
+        AvgPoolNode("pool", ("input",), (1, 4, 4), (4, 4), (4, 4), (0, 0)),
+        FlattenNode("flatten", ("pool",), (16,)),
+        LinearNode("head", ("flatten",), (classes,), "head.weight", None),
+        OutputNode("output", ("head",), (classes,)),
+    )
+    weight = np.random.default_rng(2).normal(0, 0.3, (classes, 16)).astype(np.float32)
+    graph = Graph(nodes, {"head.weight": weight}, {}, meta={"name": "digits", **meta})
+    return dataclasses.replace(graph, ranges=calibrate(graph, np.linspace(-2, 2, 512).reshape(2, 1, 16, 16)))
 
 
 def test_wrong_arguments_and_data(
@@ -218,8 +248,3 @@ def test_wrong_arguments_and_data(
         assert main(["accuracy", str(model_file), *map(str, flags)]) == code
         error = capsys.readouterr().err
         assert message in error and error.count("\n") == 1 and error.startswith("error: ")
-
-
-def test_the_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["schema", "accuracy"]) == 0
-    assert json.loads(capsys.readouterr().out)["title"] == "Result of pi-bench accuracy"

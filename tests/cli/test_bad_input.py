@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import jsonschema
 import numpy as np
 import pytest
 
@@ -13,6 +12,8 @@ from pi_bench.channel import Address, listen
 from pi_bench.channel.tcp import local_address
 from pi_bench.cli import main
 from pi_bench.network.graph import Graph
+from pi_bench.report.documents import schema_of
+from tests.schemas import require_valid
 
 Capture = pytest.CaptureFixture[str]
 
@@ -205,9 +206,8 @@ def test_inspect_and_schema(model_file: Path, capsys: Capture) -> None:
     assert main(["inspect", str(model_file), "--json", "-"]) == 0
     inspection = json.loads(capsys.readouterr().out)
     assert main(["schema", "inspection"]) == 0
-    schema = json.loads(capsys.readouterr().out)
-    jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(inspection, schema)
+    assert json.loads(capsys.readouterr().out) == json.loads(json.dumps(schema_of("inspection")))
+    require_valid(inspection, "inspection")
     assert inspection["prediction"]["online"]["bytes"] == inspection["predicted_bytes"]["online"]
     assert inspection["prediction"]["offline"]["bytes"] == inspection["predicted_bytes"]["offline"]
     assert inspection["explanation"] is None
@@ -219,15 +219,13 @@ def test_inspect_and_schema(model_file: Path, capsys: Capture) -> None:
 
 
 def test_inspect_predicts_for_a_link_and_explains(model_file: Path, capsys: Capture) -> None:
-    main(["schema", "inspection"])
-    schema = json.loads(capsys.readouterr().out)
     flags = ("--fuse", "--explain", "--json", "-")
     near, far = (
         json.loads((main(["inspect", str(model_file), "--link", link, *flags]), capsys.readouterr().out)[1])
         for link in ("loopback", "wan")
     )
     for inspection in (near, far):
-        jsonschema.validate(inspection, schema)
+        require_valid(inspection, "inspection")
         assert inspection["explanation"]["online"]["causes"]
     assert far["prediction"]["link"]["rtt_s"] == 0.04
     assert far["prediction"]["online"]["latency_s"] > near["prediction"]["online"]["latency_s"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -18,46 +19,65 @@ from pi_bench.metrics.limits_process import measure_limits
 from pi_bench.prediction.floor import floor_of
 from pi_bench.prediction.limits import Limits
 from pi_bench.registry import loadable_protocols
-from pi_bench.tasks import Task, prepared
+from pi_bench.report.documents.latency import Result
+from pi_bench.tasks import PreparedTask, Task, prepared
 
 PLACE = place(1)
 LINKS = (None, Link.parse("lan"))
 
 
-def limits() -> dict[str, float]:
-    return measure_limits(PLACE.threads, PLACE.client_cores, PLACE.server_cores)
+def below_floor(limits: Limits, runs: list[tuple[PreparedTask, Result]]) -> list[str]:
+    """Names the runs that took less time than these limits allow."""
+    found = []
+    for whole, result in runs:
+        task, link, rounds = whole.task, whole.task.measuring.link, result.online.comm_round_count
+        floor = floor_of(task.info, whole.model.program, task.options, limits, link, round_count=rounds)
+        assert floor.online.whole.time_s > 0
+        for phase, samples in (
+            (floor.online, result.online.latency_s.samples),
+            (floor.offline, result.offline.samples_s),
+        ):
+            if phase.whole.time_s > min(samples):
+                found.append(f"{task.info.name}, {link}: {min(samples)} s, floor {phase.whole.time_s} s")
+    return found
 
 
 def test_no_real_run_is_below_its_floor(model_file: Path) -> None:
-    """The limits are the best of two measurements, one before and one after the runs.
-
-    Load during a run only slows the run. Load during one measurement of the limits leaves the other one.
-    """
-    before, runs = limits(), []
+    """Load during a run only slows the run. Load while the limits are measured spoils them, so they are
+    measured up to three times, and the best of each counts."""
+    runs = []
     for info in loadable_protocols():
         for link in LINKS:
             options = info.configure(threads=PLACE.threads)
-            measuring = MeasurementOptions(runs=3, link=link)
+            measuring = MeasurementOptions(runs=2, warmup=0, link=link)
             task = Task(model=model_file, info=info, options=options, place=PLACE, measuring=measuring)
             whole = prepared(task)
             runs.append((whole, whole.result(whole.measure())))
-    after = limits()
-    best = Limits({name: min(before[name], after[name]) for name in LIMIT_NAMES}, PLACE.threads)
     assert len(runs) >= 4 * len(LINKS)
-    for whole, result in runs:
-        task, rounds = whole.task, result.online.comm_round_count
-        link = task.measuring.link
-        floor = floor_of(task.info, whole.model.program, task.options, best, link, round_count=rounds)
-        name = f"{task.info.name}, {link}"
-        assert 0 < floor.online.whole.time_s <= min(result.online.latency_s.samples), name
-        assert floor.offline.whole.time_s <= min(result.offline.samples_s), name
+    best, below = dict.fromkeys(LIMIT_NAMES, math.inf), ["nothing is measured"]
+    for _ in range(3):
+        if below:
+            found = measure_limits(PLACE.threads, PLACE.client_cores, PLACE.server_cores)
+            best = {name: min(best[name], found[name]) for name in LIMIT_NAMES}
+            below = below_floor(Limits(best, PLACE.threads), runs)
+    assert not below
 
 
 def test_the_floor_stands_beside_the_latency(
     model_file: Path, tmp_path: Path, made_up_limits: Limits, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written = tmp_path / "result.json"
-    words = ["latency", str(model_file), "--runs", "2", "--no-history", "--json", str(written)]
+    words = [
+        "latency",
+        str(model_file),
+        "--runs",
+        "2",
+        "--warmup",
+        "0",
+        "--no-history",
+        "--json",
+        str(written),
+    ]
     assert main(words) == 0
     text, result = capsys.readouterr().out, json.loads(written.read_text())
     assert re.search(

@@ -28,7 +28,8 @@ def costs(monkeypatch: pytest.MonkeyPatch, made_up_costs: Costs, tmp_path: Path)
 
 def run(command: str, folder: Path, *arguments: Any, name: str = "fss") -> dict[str, Any]:
     target = folder / f"{command}.json"
-    assert main([command, *map(str, arguments), "--protocol", name, "--json", str(target)]) == 0
+    own = ("--runs", "1", "--warmup", "0") if command == "latency" else ()
+    assert main([command, *map(str, arguments), *own, "--protocol", name, "--json", str(target)]) == 0
     result: dict[str, Any] = json.loads(target.read_text())
     return result
 
@@ -36,7 +37,7 @@ def run(command: str, folder: Path, *arguments: Any, name: str = "fss") -> dict[
 def test_latency_verifies_predicts_and_says_what_the_protocol_is(
     model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    result = run("latency", tmp_path, model_file, "--runs", 1, "--batch", 2, "--link", "lan", "--explain")
+    result = run("latency", tmp_path, model_file, "--batch", 2, "--link", "lan", "--explain")
     assert result["verification"]["passed"] and result["secure"]
     assert result["network"]["relu_count"] == sum(layer["relu_count"] for layer in result["online"]["layers"])
     for phase in ("online", "offline"):
@@ -55,7 +56,7 @@ def test_latency_verifies_predicts_and_says_what_the_protocol_is(
 
 def test_a_window_too_wide_for_a_table_is_garbled_and_counted(model_file: Path, tmp_path: Path) -> None:
     wide = ("--activation-bits", 14, "--headroom-bits", 4)
-    result = run("latency", tmp_path, model_file, "--runs", 1, *wide)
+    result = run("latency", tmp_path, model_file, *wide)
     assert result["verification"]["passed"]
     assert "0 activations use shared tables" in result["notes"][1]
     assert f"{result['network']['relu_count']:,} are garbled" in result["notes"][1]
@@ -65,7 +66,7 @@ def test_a_window_too_wide_for_a_table_is_garbled_and_counted(model_file: Path, 
 
 
 def test_null_plays_its_messages(model_file: Path, tmp_path: Path) -> None:
-    own, null = (run("latency", tmp_path, model_file, "--runs", 1, name=name) for name in ("fss", "null:fss"))
+    own, null = (run("latency", tmp_path, model_file, name=name) for name in ("fss", "null:fss"))
     assert null["verification"]["passed"]
     assert [null[phase]["bytes"] for phase in ("offline", "online")] == [
         own[phase]["bytes"] for phase in ("offline", "online")
@@ -85,7 +86,12 @@ def test_private_accuracy_is_the_integer_networks(model_file: Path, tmp_path: Pa
 
 def test_micro_times_its_steps(tmp_path: Path) -> None:
     target = tmp_path / "micro.json"
-    assert main(["micro", "fss", "--count", "320", "--threads", "1", "--json", str(target)]) == 0
+    assert (
+        main(
+            ["micro", "fss", "--count", "320", "--threads", "1", "--repetitions", "1", "--json", str(target)]
+        )
+        == 0
+    )
     names = [row["case"] for row in json.loads(target.read_text())["results"]]
     assert sum("offline" in name for name in names) == 2  # a whole phase at each party
     assert len(names) == 14 and any("evaluate" in name for name in names)

@@ -6,6 +6,7 @@ model file where it must not. The file is as good as unreadable there, also for 
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -108,18 +109,41 @@ def test_infer_works_where_the_model_is_gone(
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("command", [["--help"], ["export", "--list"], ["schema", "result"]])
-def test_commands_that_need_no_torch_import_none(command: list[str], tmp_path: Path) -> None:
-    """They must be quick, and work where torch is not installed."""
-    environment = guarded(tmp_path, "launcher")
+_COMMANDS = """
+import contextlib, io, json, sys
+
+from pi_bench.cli import main
+
+for words in json.loads(sys.argv[1]):
+    out, errors = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(errors):
+        try:
+            code = main(words)
+        except SystemExit as end:
+            code = end.code
+    print(json.dumps([code, out.getvalue(), errors.getvalue()]))
+"""
+"""Runs commands one after the other in one process, and tells of each its exit code, words and errors."""
+
+
+def ended(commands: list[list[str]], environment: dict[str, str]) -> list[tuple[int, str, str]]:
     done = subprocess.run(
-        [sys.executable, "-m", "pi_bench", *command],
+        [sys.executable, "-c", _COMMANDS, json.dumps(commands)],
         env=environment,
         capture_output=True,
+        text=True,
         check=False,
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
+    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
+
+
+def test_commands_that_need_no_torch_import_none(tmp_path: Path) -> None:
+    """They must be quick, and work where torch is not installed."""
+    commands = [["--help"], ["export", "--list"], ["export", "--list", "--json", "-"], ["schema", "result"]]
+    for code, words, errors in ended(commands, guarded(tmp_path, "launcher")):
+        assert (code, errors) == (0, "") and words
 
 
 _NO_TORCH = """
@@ -134,49 +158,27 @@ sys.meta_path.insert(0, _Hidden())
 """
 
 
-def without_torch(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Runs a command where torch is not installed."""
-    (folder / "sitecustomize.py").write_text(_NO_TORCH)
-    return subprocess.run(
-        [sys.executable, "-m", "pi_bench", *words],
-        env={**os.environ, "PYTHONPATH": str(folder)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-
-
-@pytest.mark.parametrize(
-    "command",
-    ["export", "reduce snl", "reduce prune", "reduce deepreduce"],
-)
-def test_without_torch_the_error_says_what_needs_it(command: str, tmp_path: Path) -> None:
-    words = {
-        "export": ["--recipe", "resnet18-cifar100-12288", "-o", str(tmp_path / "m.pt")],
-        "reduce snl": ["--budget", "100", "--network", "resnet18", "-o", str(tmp_path / "s")],
-        "reduce prune": ["--budget", "100", "--network", "resnet18", "-o", str(tmp_path / "s")],
-        "reduce deepreduce": ["--network", "resnet18", "-o", str(tmp_path / "s")],
-    }
-    done = without_torch(tmp_path, *command.split(), *words[command])
-    assert done.returncode == 7
-    assert done.stderr.startswith(f"error: `pi-bench {command.split()[0]}` needs torch")
-    assert done.stderr.endswith('pip install "pi-bench[torch]"\n')
-    assert done.stderr.count("\n") == 1
-
-
-def test_a_model_file_needs_no_torch_and_another_file_says_that_it_does(
-    model_file: Path, tmp_path: Path
-) -> None:
-    done = without_torch(tmp_path, "inspect", str(model_file))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "216 ReLUs" in done.stdout
+def test_without_torch_the_error_says_what_needs_it(model_file: Path, tmp_path: Path) -> None:
+    """A model file needs none, and another file says that it does."""
     other = tmp_path / "other.pt"
     torch = pytest.importorskip("torch")
     torch.save({"weight": torch.ones(2, dtype=torch.float64)}, other)
-    done = without_torch(tmp_path, "inspect", str(other))
-    assert done.returncode == 7
-    assert done.stderr.startswith(
+    (tmp_path / "sitecustomize.py").write_text(_NO_TORCH)
+    out, reduced = str(tmp_path / "m.pt"), ["--network", "resnet18", "-o", str(tmp_path / "s")]
+    needing = [
+        ["export", "--recipe", "resnet18-cifar100-12288", "-o", out],
+        ["reduce", "snl", "--budget", "100", *reduced],
+        ["reduce", "prune", "--budget", "100", *reduced],
+        ["reduce", "deepreduce", *reduced],
+    ]
+    commands = [["inspect", str(model_file)], ["inspect", str(other)], *needing]
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    (code, words, errors), *refused = ended(commands, environment)
+    assert (code, errors) == (0, "") and "216 ReLUs" in words
+    assert all((code, errors.count("\n")) == (7, 1) for code, _, errors in refused)
+    assert refused[0][2].startswith(
         f"error: {other} is not as `pi-bench export` writes a model, and torch, which reads others"
     )
-    assert done.stderr.count("\n") == 1
+    for command, (_, _, errors) in zip(needing, refused[1:], strict=True):
+        assert errors.startswith(f"error: `pi-bench {command[0]}` needs torch")
+        assert errors.endswith('pip install "pi-bench[torch]"\n')

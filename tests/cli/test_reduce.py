@@ -32,7 +32,7 @@ def small(tmp_path_factory):
 
 
 def search(small, folder, *more):
-    fixed = ("--data", "digits", "--epochs", 1, "--device", "cpu", "--jobs", 2, "--runs", 1, "--warmup", 0)
+    fixed = ("--data", "digits", "--epochs", 1, "--device", "cpu", "--jobs", 1, "--runs", 1, "--warmup", 0)
     return run("deepreduce", "--network", small, "-o", folder, *fixed, *more)
 
 
@@ -240,9 +240,10 @@ def test_other_latency_settings_measure_again(searched, small, tmp_path, monkeyp
         result.write_text((model.parent / "latency.json").read_text())
 
     monkeypatch.setattr("pi_bench.cli.reduce.latency_options._latency", measure)
-    assert search(small, searched, "--order", "1,2") == 0
+    again = ("--order", "1,2", "--no-plot")
+    assert search(small, searched, *again) == 0
     assert asked == []
-    assert search(small, searched, "--order", "1,2", "--mode", "exact") == 0
+    assert search(small, searched, *again, "--mode", "exact") == 0
     assert len(asked) == 6
     assert asked[0][:4] == ["--protocol", "delphi", "--mode", "exact"]
 
@@ -257,7 +258,7 @@ def test_a_network_that_is_wrong_in_private_is_listed(searched, small, monkeypat
         raise ConnectionFailedError("a party was killed")
 
     monkeypatch.setattr("pi_bench.cli.reduce.latency_options._latency", wrong)
-    assert search(small, searched, "--order", "1,2", "--mode", "exact") == 0
+    assert search(small, searched, "--order", "1,2", "--mode", "exact", "--no-plot") == 0
     rows = table_of(searched)
     assert all("layer stem.relu is off by one" in row["failure"] for row in rows)
     assert not any(row["latency_frontier"] == "yes" for row in rows)
@@ -369,9 +370,10 @@ QUICK = ("--data", "digits", "--epochs", 1, "--finetune-epochs", 1, "--device", 
 LINEARIZING = ("--batch-size", 64, "--mask-learning-rate", 0.02, "--lasso", 0.03)
 
 
-def test_snl_meets_its_budgets_in_private(small, tmp_path, capsys):
+def test_snl_meets_its_budgets_in_private(searched, small, tmp_path, capsys):
     """Two processes with real cryptography run the reduced network, and the answer is verified."""
     fixed = (*QUICK, *LINEARIZING, "--jobs", 1, "--runs", 1, "--warmup", 0, "--no-plot")
+    fixed = (*fixed, "--teacher", searched / "teacher")
     assert run("snl", "--budget", 60, 200, "--network", small, "-o", tmp_path, *fixed) == 0
     out, err = capsys.readouterr()
     assert "linearized: 60 ReLUs of the" in err

@@ -29,9 +29,9 @@ widths = [2, 8]
 arcs = ["0", "0 0"]
 """
 FIXED = (
-    *("--data", "digits", "--epochs", 2, "--candidate-epochs", 2, "--device", "cpu", "--threads", 1),
+    *("--data", "digits", "--epochs", 1, "--candidate-epochs", 2, "--device", "cpu", "--threads", 1),
     *("--jobs", 1, "--no-plot", "--least-layers", 2, "--most-layers", 4),
-    *("--candidates", 4, "--population", 2, "--tournament", 2, "--children", 1, "--finals", 1),
+    *("--candidates", 3, "--population", 2, "--tournament", 2, "--children", 1, "--finals", 1),
 )
 
 DARTS = ("--budget", 900, "--space", "sphynx", "--search", "darts")

@@ -6,14 +6,19 @@ import pytest
 
 from pi_bench.costs import Costs
 from pi_bench.errors import InputError, PiBenchError, UsageError
+from pi_bench.launch.model import load
+from pi_bench.measurement_options.fusion_objective import costs_of_objective
+from pi_bench.network.compiler import CompileOptions
+from pi_bench.network.files.model_file import save_model
 from pi_bench.prediction.costs_file import read_costs, write_costs
 from tests.installed import skip_without
+from tests.unit.network.fusion.fusion_graphs import culled_graph
 
 skip_without("torch", "sklearn", "matplotlib")
 
 from .test_reduce import LINEARIZING, QUICK, run, small, table_of  # noqa: F401  the fixture
 
-FIXED = (*QUICK, "--jobs", 1, "--runs", 1, "--warmup", 0)
+FIXED = (*QUICK, "--jobs", 1, "--runs", 1, "--warmup", 0, "--no-plot")
 
 
 @pytest.fixture
@@ -108,21 +113,15 @@ def test_a_text_that_cannot_be_read_is_one_line(small, tmp_path, capsys, argumen
     assert message in line
 
 
-def test_the_digest_of_a_plan_for_a_link_is_that_of_every_machine(tmp_path, monkeypatch, slower):
-    """`serve --fuse online:wan` offers the same program wherever it runs: costs of machines plan nothing."""
-    from pi_bench.models import export_recipe, load_recipe, narrowed
+def test_the_digest_of_a_plan_for_a_link_is_that_of_every_machine(tmp_path, monkeypatch):
+    """`serve --fuse online:wan` offers the same program wherever it runs: nothing reads a machine's costs."""
+    save_model(culled_graph(), tmp_path / "model.pt")
 
-    recipe = narrowed(load_recipe("resnet18-cifar100-12288"), 0.0625)
-    export_recipe(recipe, tmp_path / "model.pt", weight_bits=10)
-    from pi_bench.launch.model import load
-    from pi_bench.measurement_options.fusion_objective import costs_of_objective
-    from pi_bench.network.compiler import CompileOptions
-
-    def digest(objective):
+    def loaded(objective):
         table = objective and costs_of_objective(objective)
         return load(tmp_path / "model.pt", CompileOptions(), fuse=table)
 
-    first = digest("online:wan")
-    monkeypatch.setenv("PI_BENCH_COSTS", str(slower))
-    assert digest("online:wan").digest == first.digest != digest(None).digest
+    first = loaded("online:wan")
+    monkeypatch.setenv("PI_BENCH_COSTS", str(tmp_path / "nowhere.json"))
+    assert loaded("online:wan").digest == first.digest != loaded(None).digest
     assert first.program.truncation_count == 0  # the culled stages are merged fully

@@ -19,7 +19,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Self
 
-import jsonschema
 import numpy as np
 import pytest
 
@@ -27,7 +26,7 @@ from pi_bench.channel import Address
 from pi_bench.errors import PeerError
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import outputs
-from pi_bench.report.documents import schema_of
+from tests.schemas import require_valid
 from tests.waiting import eventually
 
 PI_BENCH = [sys.executable, "-m", "pi_bench"]
@@ -135,7 +134,7 @@ def test_a_batch_has_numbered_images_and_the_answer_is_said_to_be_unverified(
     lines = run.stdout.splitlines()
     first, second = lines.index("input 0:"), lines.index("input 1:")
     answer = json.loads(target.read_text())
-    jsonschema.validate(answer, schema_of("answer"))
+    require_valid(answer, "answer")
     assert answer["digest"] == server.digest and answer["verified"] is False
     np.testing.assert_allclose(answer["outputs"]["logits"], outputs(tiny_graph, images), atol=0.1)
     for line, label in zip((first, second), answer["outputs"]["label"], strict=True):

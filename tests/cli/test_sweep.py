@@ -11,14 +11,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 from pi_bench.cli import main
 from pi_bench.history import History
 from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
-from pi_bench.report.documents import schema_of
+from tests.schemas import require_valid
 
 QUICK = ("--runs", "1", "--warmup", "0", "--threads", "1")
 
@@ -71,7 +70,7 @@ def test_a_killed_sweep_continues_where_it_was(
         ("tiny 2", "null"),
     ]
     for document in documents:
-        jsonschema.validate(document, schema_of("result"))
+        require_valid(document, "result")
         assert document["arguments"]["model"] in ("a.pt", "b.pt")
     assert [float(row["online_s"]) for row in rows(folder)] == [
         document["online"]["latency_s"]["median"] for document in documents
@@ -86,7 +85,7 @@ def test_a_killed_sweep_continues_where_it_was(
     assert f"4 cells; {len(finished)} {have} already\n" in text.err.partition("[")[0]
     assert main([*command, "--format", "json"]) == 0  # nothing is measured: the table alone
     table = json.loads(capsys.readouterr().out)
-    jsonschema.validate(table, schema_of("table"))
+    require_valid(table, "table")
     assert [row["protocol"] for row in table["rows"]] == ["ideal", "null", "ideal", "null"]
 
 

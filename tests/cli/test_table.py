@@ -6,24 +6,23 @@ import csv
 import json
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 from pi_bench.cli import main
-from pi_bench.report.documents import schema_of
 from pi_bench.report.published_table import COLUMNS
+from tests.schemas import require_valid
 
 QUICK = ("--protocol", "null", "--runs", "1", "--warmup", "0", "--threads", "1", "--no-history")
 
 
 def test_a_network_of_table_4_is_measured_beside_its_published_figures(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "figures"
     command = ["table", "deepreduce-4", "--network", "*-7168", *QUICK, "-o", str(folder)]
     assert main([*command, "--format", "json"]) == 0
     table = json.loads(capsys.readouterr().out)
-    jsonschema.validate(table, schema_of("table"))
+    require_valid(table, "table")
     (last,) = table["rows"]  # the network that is asked for, and no other
     (result,) = (json.loads(path.read_text()) for path in folder.glob("*.json"))
     assert (last["published_latency_s"], last["published_accuracy_pct"]) == (0.21, 62.3)
@@ -43,7 +42,7 @@ def test_a_network_of_table_4_is_measured_beside_its_published_figures(
     )
     trained = tmp_path / "trained" / "resnet18-cifar100-7168"
     trained.mkdir(parents=True)
-    (trained / "model.pt").write_bytes(next((folder / "models").iterdir()).read_bytes())
+    (trained / "model.pt").write_bytes(model_file.read_bytes())  # the folder's name says of which network
     (trained / "result.json").write_text(json.dumps({"test_accuracy_pct": 61.5}))
     ours = ["--trained", str(tmp_path / "trained"), "-o", str(tmp_path / "ours"), "--format", "csv"]
     assert main([*command, *ours]) == 0

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import numpy as np
 import pytest
 
@@ -20,8 +19,8 @@ from pi_bench.costs import Costs
 from pi_bench.prediction.costs_file import write_costs
 from pi_bench.primitives.channel import CHANNEL
 from pi_bench.primitives.memory import MEMORY
-from pi_bench.report.documents import schema_of
 from tests.packages import TOY, Packages
+from tests.schemas import require_valid
 
 UNIT = "expanded word"
 """The cost unit that `toy` declares."""
@@ -42,7 +41,7 @@ def run(command: str, folder: Path, *arguments: Any, name: str = "toy") -> dict[
     assert main([command, *map(str, arguments), *flags]) == 0
     result: dict[str, Any] = json.loads(target.read_text())
     described = {"latency": "result", "inspect": "inspection"}.get(command, command)
-    jsonschema.validate(result, schema_of(described))
+    require_valid(result, described)
     return result
 
 
@@ -50,7 +49,18 @@ def test_latency_measures_parts_and_rounds_and_explains_them_in_its_words(
     model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = run(
-        "latency", tmp_path, model_file, "--expansion", 3, "--runs", 1, "--explain", "--layers", "all"
+        "latency",
+        tmp_path,
+        model_file,
+        "--expansion",
+        3,
+        "--runs",
+        1,
+        "--warmup",
+        0,
+        "--explain",
+        "--layers",
+        "all",
     )
     assert result["verification"]["passed"] and result["verification"]["compared_count"] > 0
     assert (result["mode"], result["options"], result["secure"]) == ("floor", {"expansion": 3}, False)
@@ -79,7 +89,7 @@ def test_latency_measures_parts_and_rounds_and_explains_them_in_its_words(
 
 def test_null_plays_its_messages_and_its_law(model_file: Path, tmp_path: Path) -> None:
     own, null = (
-        run("latency", tmp_path, model_file, "--expansion", 2, "--runs", 1, name=name)
+        run("latency", tmp_path, model_file, "--expansion", 2, "--runs", 1, "--warmup", 0, name=name)
         for name in ("toy", "null:toy")
     )
     assert null["protocol"] == "null:toy" and null["verification"]["passed"]
@@ -118,21 +128,19 @@ def test_a_search_measures_with_it(tmp_path: Path) -> None:
         "input_shape = [1, 8, 8]\nclass_count = 10\nblocks = [1]\nwidths = [2]\n"
     )
     out = tmp_path / "out"
-    flags = (
-        "--data",
-        "digits",
-        "--epochs",
-        "1",
-        "--device",
-        "cpu",
-        "--jobs",
-        "1",
-        "--runs",
-        "1",
-        "--no-plot",
-    )
-    network = ("--network", str(tmp_path / "small.toml"), "--order", "1", "-o", str(out))
-    assert main(["reduce", "deepreduce", *network, *flags, "--protocol", "toy", "--expansion", "2"]) == 0
+    fixed = "--data digits --epochs 1 --finetune-epochs 1 --device cpu --jobs 1 --threads 1 --no-plot"
+    command = [
+        "reduce",
+        "prune",
+        "--budget",
+        "192",
+        "--network",
+        str(tmp_path / "small.toml"),
+        "-o",
+        str(out),
+    ]
+    measuring = "--runs 1 --warmup 0 --protocol toy --expansion 2"
+    assert main([*command, *fixed.split(), *measuring.split()]) == 0
     with (out / "pareto.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     measured = [json.loads((out / row["folder"] / "latency.json").read_text()) for row in rows]
@@ -154,6 +162,9 @@ def test_its_costs_are_measured_on_this_machine(
     monkeypatch.delenv("PI_BENCH_COSTS")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("pi_bench.launch.cached_costs.BUILT_IN", (CHANNEL, MEMORY))  # the others take seconds
+    monkeypatch.setattr("pi_bench.metrics.primitive_costs._REPETITIONS", 2)
+    monkeypatch.setattr("pi_bench.launch.two_party_costs._RUNS", 2)
+    monkeypatch.setattr("pi_bench.primitives.memory._WORDS", 1 << 16)
     found = run("inspect", tmp_path, model_file)
     (kept,) = (tmp_path / "pi-bench").glob("costs-*.json")
     assert json.loads(kept.read_text())["unit_s"][UNIT] > 0

@@ -11,16 +11,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import msgspec
 import numpy as np
 import pytest
 
 from pi_bench.cli import main
 from pi_bench.history import History
-from pi_bench.report.documents import schema_of
 from pi_bench.report.documents.latency import Result
 from pi_bench.report.two_machines import unseen_layers_lines
+from tests.schemas import require_valid
 from tests.trace_law import require_lawful
 
 PI_BENCH = [sys.executable, "-m", "pi_bench"]
@@ -100,7 +99,7 @@ def test_the_result_is_that_of_one_machine_with_a_real_link(
     )
     assert run.returncode == 0, run.stderr
     one, two = (json.loads(path.read_text()) for path in (here, there))
-    jsonschema.validate(two, schema_of("result"))
+    require_valid(two, "result")
     for name in ("network", "online", "offline", "setup"):
         assert set(one[name]) == set(two[name])
     for phase in ("online", "offline", "setup"):

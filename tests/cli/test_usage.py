@@ -6,10 +6,12 @@ import json
 import re
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from pi_bench.cli import main
 from pi_bench.prediction.costs_file import cached_path
+from pi_bench.report.documents import DOCUMENTS
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -66,6 +68,19 @@ def test_a_result_holds_the_options_of_a_repetition(
         assert arguments["link"]["rtt_s"] == 0.001
 
 
+def test_every_schema_is_printed_and_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    titles = {}
+    for kind in DOCUMENTS:
+        capsys.readouterr()
+        assert main(["schema", kind]) == 0
+        schema = json.loads(capsys.readouterr().out)
+        jsonschema.Draft202012Validator.check_schema(schema)
+        titles[kind] = schema["title"]
+    assert (
+        titles["accuracy"] == "Result of pi-bench accuracy" and titles["micro"] == "Result of pi-bench micro"
+    )
+
+
 def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     def homeless() -> Path:
         raise RuntimeError("Could not determine home directory.")
@@ -81,7 +96,6 @@ def test_a_user_without_a_home_has_no_cache(monkeypatch: pytest.MonkeyPatch) -> 
         "export --list",
         "inspect MODEL",
         "latency MODEL --protocol ideal --runs 1 --warmup 0",
-        "micro prg --count 64 --threads 1 --repetitions 1",
     ],
 )
 def test_json_is_a_file_or_standard_output_in_every_command(

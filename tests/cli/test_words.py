@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import numpy as np
 import pytest
 
@@ -13,8 +12,8 @@ from pi_bench.cli import main
 from pi_bench.network.files.model_file import save_model
 from pi_bench.network.graph import Graph
 from pi_bench.network.graph.float_run import outputs
-from pi_bench.report.documents import schema_of
 from pi_bench.report.weights import export_text
+from tests.schemas import require_valid
 
 SAID = "warning: weights are random: latency and bytes are those of a trained network, answers mean nothing"
 LATENCY = ("--protocol", "ideal", "--runs", "1", "--warmup", "0")
@@ -31,8 +30,7 @@ def result_of(folder: Path, kind: str, *arguments: str) -> dict[str, Any]:
     target = folder / "result.json"
     assert main([*arguments, "--json", str(target)]) == 0
     result: dict[str, Any] = json.loads(target.read_text())
-    schema = schema_of(kind)
-    jsonschema.validate(result, schema)
+    require_valid(result, kind)
     return result
 
 
@@ -46,7 +44,7 @@ def test_random_weights_are_said_by_every_command(
 ) -> None:
     model = noted(tiny_graph, tmp_path, **({} if meta is None else {"random_weights": meta}))
     np.save(tmp_path / "x.npy", np.zeros((2, 2, 6, 6), np.float32))
-    data = ("--data", str(tmp_path / "x.npy"), "--private-sample", "0")
+    data = ("--data", str(tmp_path / "x.npy"), "--private-sample", "0", "--no-remedies")
     for kind, arguments in [
         ("result", ("latency", model, *LATENCY)),
         ("accuracy", ("accuracy", model, *data)),
@@ -82,20 +80,3 @@ def test_private_accuracy_stands_beside_that_of_the_same_images_with_intervals(
     assert result["private"]["accuracy_interval_pct"] == pytest.approx([34.24, 100], abs=0.01)
     text = capsys.readouterr().out
     assert "float, private images" in text and "34.2 to 100.0 %" in text
-
-
-def test_data_of_another_number_of_classes_is_warned_of(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    pytest.importorskip("sklearn")
-    torch = pytest.importorskip("torch")
-    import pi_bench
-
-    example = torch.linspace(-2, 2, 256).reshape(1, 1, 16, 16)
-    for classes in (10, 100):
-        network = torch.nn.Sequential(torch.nn.AvgPool2d(4), torch.nn.Flatten(), torch.nn.Linear(16, classes))
-        pi_bench.export(network, example, tmp_path / "m.pt", calibration=example)
-        flags = ("--data", "digits", "--private-sample", "0", "--limit", "9")
-        result_of(tmp_path, "accuracy", "accuracy", str(tmp_path / "m.pt"), *flags)
-        warned = "has 10 classes, the network 100" in capsys.readouterr().out
-        assert warned == (classes == 100)

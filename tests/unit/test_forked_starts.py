@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.forked_starts import ForkedStarts
+from tests.packages import TOY
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
@@ -98,18 +99,43 @@ def test_a_fork_has_no_files_but_those_that_it_is_given(forks: ForkedStarts) -> 
     assert ours[others[0]] not in found.values()
 
 
-@pytest.mark.parametrize("case", ["variables of Python", "a function before the start", "another command"])
+def test_a_fork_has_the_path_that_it_is_given_and_tells_where_it_was_aborted_if_asked(
+    tmp_path: Path,
+) -> None:
+    """A protocol of a folder on the path is found; `-X faulthandler` shows the threads of a fork."""
+    environment = {**os.environ, "PYTHONPATH": str(TOY)}
+    for variables in (environment, os.environ):
+        command = [*PI_BENCH, "inspect", "no.pt", "--protocol", "toy"]
+        refused = subprocess.run(command, env=variables, capture_output=True, text=True)
+        assert ("there is no protocol 'toy'" in refused.stderr) == (variables is os.environ), refused.stderr
+    for options in (["-X", "faulthandler"], []):
+        command = [sys.executable, *options, *WAITING[1:]]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert is_fork(process.pid)
+            process.send_signal(signal.SIGABRT)
+            told = process.communicate()[1]
+        assert process.returncode == -signal.SIGABRT and (b"Fatal Python error" in told) == bool(options)
+
+
+@pytest.mark.parametrize(
+    "case",
+    ["variables of Python", "a module of each start", "a function before the start", "another command"],
+)
 def test_a_new_interpreter_starts_where_a_fork_would_differ(case: str, tmp_path: Path) -> None:
     options: dict[str, Any] = {}
     command = WAITING
     if case == "variables of Python":
+        options["env"] = {**os.environ, "PYTHONOPTIMIZE": "1"}
+    elif case == "a module of each start":
+        (tmp_path / "sitecustomize.py").write_text("")
         options["env"] = {**os.environ, "PYTHONPATH": str(tmp_path)}
     elif case == "a function before the start":
         options["preexec_fn"] = os.getpid
     else:
         command = [sys.executable, "-c", "input()"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, **options) as process:
-        assert eventually(lambda: command[-1].encode() in Path(f"/proc/{process.pid}/cmdline").read_bytes())
+        assert eventually(lambda: command[-1].encode() in words_of(process.pid))
+        assert not is_fork(process.pid)
         process.kill()
 
 
