@@ -80,6 +80,8 @@ def next_start(connection: socket.socket) -> dict[str, Any]:
             become(request)
             place_files(files, request["files"], unbuffered=request["unbuffered"])
             take_words(request["command"])
+            if request["tells_faults"]:
+                faulthandler.enable()
             answer = os.getpid()
         finally:
             os.write(reply, answer.to_bytes(8, "little"))
@@ -175,8 +177,6 @@ def main() -> None:
     while request["starts"] and (inner := serve_a_fork(starts, modules)):
         request = inner
     gc.unfreeze()
-    if request["tells_faults"]:
-        faulthandler.enable()
     sys.path[:0] = [folder for folder in request["path"] if folder not in sys.path]
     if request["from_folder"]:
         sys.path.insert(0, os.getcwd())

@@ -216,11 +216,9 @@ class ForkedStarts:
             others = _variables(environment, *set(_READ_AT_START).difference(_OF_THREADS))
             fits = set(modules) <= set(self._only.modules) and others == self._others
             return self._only if fits and self._only.is_usable else None
-        if modules is _WITH_TORCH:
-            environment = environment | _ONE_THREAD
-        others = _variables(environment, *_READ_AT_START)
-        others.pop("PYTHONPATH", None)  # each fork puts its own folders on its path
-        key = (modules, tuple(sorted(others.items())))
+        environment = environment | (_ONE_THREAD if modules is _WITH_TORCH else {})
+        environment.pop("PYTHONPATH", None)  # each fork puts its own folders on its path
+        key = (modules, tuple(sorted(_variables(environment, *_READ_AT_START).items())))
         if key not in self.servers or not self.servers[key].is_usable:
             self.servers[key] = ForkServer.started(modules, environment)
         return self.servers[key]
