@@ -184,13 +184,14 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_runtest_setup() -> None:
-    """Gives torch one thread, whatever the test before chose.
+    """Gives torch one thread and the same numbers, whatever the test before chose and drew.
 
     Two processes test at once on two cores, and torch's threads use a core while they wait for each other: a
-    law took thirteen times as long.
+    law took thirteen times as long. Weights that a test draws decide whether the bits of an export suffice.
     """
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(1)
+        sys.modules["torch"].manual_seed(0)
 
 
 @pytest.fixture(scope="session", autouse=True)
