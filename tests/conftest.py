@@ -49,8 +49,10 @@ settings.load_profile("same verdict twice")
 
 
 def pytest_configure() -> None:
-    """A shell without job control makes its background jobs and their children ignore Ctrl-C. The
-    commands under test must not inherit that."""
+    """Lets Ctrl-C reach the commands under test.
+
+    A shell without job control makes its background jobs and their children ignore it.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 

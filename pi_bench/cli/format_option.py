@@ -6,6 +6,7 @@ import argparse
 
 from pi_bench.cli.output import STDOUT
 from pi_bench.errors import UsageError
+from pi_bench.report.columns import DEFAULT_LAYERS
 
 FORMATS = ("text", "markdown", "latex", "csv", "json")
 """The formats that `pi_bench.report.table_formats` writes. That module takes time to load."""
@@ -47,6 +48,6 @@ def require_format(parsed: argparse.Namespace) -> None:
         raise UsageError(
             f"--format {parsed.format} and --json - both write to standard output; give one of them"
         )
-    given = [name for name in ("layers", "columns") if getattr(parsed, name) not in (8, ())]
+    given = [name for name in ("layers", "columns") if getattr(parsed, name) not in (DEFAULT_LAYERS, ())]
     if given:
         raise UsageError(f"--{given[0]} is for --format text; other formats have one row per result")

@@ -21,7 +21,7 @@ from pi_bench.crypto.secret import SecretBytes, wipe
 
 
 class FreshCotSender:
-    """Starts a fresh instance, with a new delta per inference, without base OTs; the COT sender's side.
+    """Starts a fresh instance, with a new delta per inference, without base OTs, as the COT sender.
 
     128 OTs of the reverse extension, chosen with NOT delta, take the place of base OTs. Their keys are
     BLAKE2b(context, index, label). `message` (512 bytes) goes to the other party, whose `fresh_cot_receiver`

@@ -95,7 +95,9 @@ def for_inferences(exchanges: Sequence[Exchange], count: int) -> list[Exchange]:
         starts.append(len(found))
         for inference in range(1 if isinstance(exchange, Product) else count):
             needs = 0
-            if exchange.needs:  # the same inference's own last one of those that one inference would need
+            if (
+                exchange.needs
+            ):  # the exchange of the same inference in the place of the last one that it needs
                 last = exchange.needs - 1
                 needs = starts[last] + (0 if isinstance(exchanges[last], Product) else inference) + 1
             found.append(replace(exchange, needs=needs, inference=inference))

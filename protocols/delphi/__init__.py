@@ -4,7 +4,7 @@
       set-up     HE public key  ------------------------------------->
                  base OTs (reverse direction)  <--------------------->
       offline    <-------------------  seeds, fresh delta; its OTs' trees  ->
-                 layer by layer, a layer's tables after the next one's products:
+                 value by value, a value's tables after the products of the next two:
                  <-----------------------  select bits pi: reverse OT extension
                  Enc(r) for every weighted product  ----------------->
                  <-------------------------------  Enc(W r - s), flooded

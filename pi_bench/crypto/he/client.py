@@ -1,4 +1,4 @@
-"""Implements the client's side: a key, encryption of masks, decryption of shares."""
+"""Runs the client: a key, encryption of masks, decryption of shares."""
 
 from __future__ import annotations
 

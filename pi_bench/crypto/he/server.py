@@ -1,4 +1,4 @@
-"""Implements the server's side: linear operators on encrypted masks."""
+"""Runs the server: linear operators on encrypted masks."""
 
 from __future__ import annotations
 

@@ -67,7 +67,12 @@ def bits_below(bits: int, maximum: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ActivationScales:
-    """The scale of a linear value and of the activation made of it, and the window above the truncated bits.
+    """Holds the bits of a linear value and of the activation made of it.
+
+    Attributes:
+        linear: the scale of the linear value: how many of its bits are behind the binary point.
+        activation: the scale of the activation.
+        window_above: how many bits above the truncated ones the window of the linear value has.
 
     >>> ActivationScales(linear=22, activation=10, window_above=11).truncate_bits
     12

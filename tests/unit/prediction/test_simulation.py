@@ -43,7 +43,7 @@ def test_turns_add_up() -> None:
     client, server = phase.spans[Party.CLIENT], phase.spans[Party.SERVER]
     assert (client[1, ""].compute_s, client[1, ""].wait_s) == (1, 2)
     assert (server[0, ""].wait_s, server[1, ""].compute_s) == (1, 2)
-    assert client[0, ""].sent_wire_bytes == 1000 and client[1, ""].received_wire_bytes == 2000
+    assert client[0, ""].sent_wire_bytes == 1000 and server[1, ""].sent_wire_bytes == 2000
     assert client[0, ""].sent_bytes == 1000 - HEADER_BYTES
 
 

@@ -88,3 +88,13 @@ def test_a_script_with_too_few_bytes_for_the_input_is_refused() -> None:
 def test_names_that_cannot_be_made_are_refused(name: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
         find_protocol(name)
+
+
+def test_null_plays_the_default_protocol() -> None:
+    """Each protocol imports no other one, so null repeats what delphi declares."""
+    null, delphi = find_protocol("null"), find_protocol("delphi")
+    for name in ("modes", "options", "parts", "constants", "predict", "settle"):
+        assert getattr(null, name) == getattr(delphi, name)
+    for own in (null.client, null.server):
+        assert own.script is delphi.script
+        assert all(own.law is mode.law for mode in delphi.modes)

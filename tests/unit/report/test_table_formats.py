@@ -11,6 +11,7 @@ from typing import get_args
 import jsonschema
 import pytest
 
+from pi_bench.cli import format_option
 from pi_bench.report.documents import schema_of
 from pi_bench.report.documents.cautions import CAUTION_WORDS, Code
 from pi_bench.report.documents.latency import Result
@@ -35,6 +36,11 @@ RELUS = TableColumn("relu_count", "ReLUs", "number of ReLUs", lambda row: f"{row
 def hostile() -> Table:
     rows = tuple({"network": name, "relu_count": 1000 + number} for number, name in enumerate(HOSTILE))
     return Table("100 % & more", (NAME, RELUS), rows, ("A note_1.",))
+
+
+def test_the_option_has_every_format() -> None:
+    """It has a list of its own, because the formats take time to load."""
+    assert format_option.FORMATS == FORMATS
 
 
 def test_golden_markdown() -> None:
