@@ -11,8 +11,8 @@ from pi_bench.costs.units import CostUnits
 from pi_bench.errors import InputError
 
 LINK_UNITS = ("message", "byte sent", "byte received", "hop", "wake")
-"""Units of every message, whatever the protocol: handing it over, copying one byte at each party, the way of a
-small message, and waking a receiver that sleeps."""
+"""Units of every message, whatever the protocol: handing it over, copying one byte at each party, the way of
+a small message, and waking a receiver that sleeps."""
 
 STREAMED = "table byte"
 """One byte of material that a step reads from memory. A party that waits before the step reads ahead, so the

@@ -1,8 +1,8 @@
 """Which linear values the client knows once a product of the offline phase is complete.
 
 Products run in an order of their own (`pi_bench.hybrid.product_order`). A value is known as soon as all its
-products are complete and the values that it reads without weights are known. The schedule and the client count
-alike, so they agree on when that is.
+products are complete and the values that it reads without weights are known. The schedule and the client
+count alike, so they agree on when that is.
 """
 
 from __future__ import annotations

@@ -95,9 +95,7 @@ def for_inferences(exchanges: Sequence[Exchange], count: int) -> list[Exchange]:
         starts.append(len(found))
         for inference in range(1 if isinstance(exchange, Product) else count):
             needs = 0
-            if (
-                exchange.needs
-            ):  # the exchange of the same inference in the place of the last one that it needs
+            if exchange.needs:  # what stands for the same inference where the last one stood
                 last = exchange.needs - 1
                 needs = starts[last] + (0 if isinstance(exchanges[last], Product) else inference) + 1
             found.append(replace(exchange, needs=needs, inference=inference))

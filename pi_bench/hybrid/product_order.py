@@ -9,10 +9,10 @@ products come first, beginning with the quickest products. The others follow, be
 tables.
 
 Both times are public prices (`pi_bench.crypto.he.layout`), the second one those of a slow link, so that
-both parties find the same order on every machine. The tables of a value that reads several products count for the
-last of these in the program, which need not be the last one in the order: then the order may not be the best. On faster links the order makes no difference. Shared
-tables have several exchanges, which `pi_bench.hybrid.table_queue` puts between all others. They do not
-count here.
+both parties find the same order on every machine. The tables of a value that reads several products count
+for the last of these in the program, which need not be the last one in the order: then the order may not be
+the best. On faster links the order makes no difference. Shared tables have several exchanges, which
+`pi_bench.hybrid.table_queue` puts between all others. They do not count here.
 """
 
 from __future__ import annotations
