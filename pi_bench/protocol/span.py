@@ -43,6 +43,11 @@ class Span:
         """Bytes sent, with the headers of frames."""
         return self.sent_bytes + HEADER_BYTES * self.sent_count
 
+    @property
+    def received_wire_bytes(self) -> int:
+        """Bytes received, with the headers of frames."""
+        return self.received_bytes + HEADER_BYTES * self.received_count
+
     def per_inference(self, count: int) -> Span:
         """Returns the part of one of `count` inferences that shared the step. Whole numbers are rounded down.
 
