@@ -247,7 +247,7 @@ def test_masks_choose_relus_among_polynomials(tmp_path, masks: str) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(
     tuple(map(int, torch.__version__.split(".")[:2])) < (2, 13),
-    reason="torch 2.8 imports sympy for each check",
+    reason="torch 2.8 imports sympy to check",
 )
 def test_a_network_is_built_for_its_shapes_without_the_compiler_of_torch():
     """torch imports it, and sympy, for the first comparison of tensors without values: 1.3 s."""
