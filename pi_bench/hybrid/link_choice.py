@@ -1,9 +1,9 @@
 """Settles the options that a user leaves to the link (``auto``), from public data alone.
 
-A choice saves bytes and costs computing, or the other way round. The offline phase takes about as long as the
-busiest of three: each direction of the link, and the products under encryption, which are computed meanwhile.
-What a construction of OTs or a garbling computes beyond the default is added. Computing has prices that are
-the same on every machine, so that both parties and every later run agree.
+A choice saves bytes and costs computing, or the other way round. The offline phase takes about as long as
+the busiest of three: each direction of the link, and the products under encryption, which are computed
+meanwhile. The extra computing of a construction of OTs or of a garbling is added. Computing has prices that
+are the same on every machine, so that both parties and every later run agree.
 """
 
 from __future__ import annotations

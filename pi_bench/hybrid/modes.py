@@ -61,7 +61,7 @@ OT = Option[str](
     metavar="NAME",
 )
 BY_LINK = (HE_PLAN, OT, GARBLING)
-"""The options whose value ``auto`` stands for the choice that is faster on the link of the run."""
+"""The options with the value ``auto``, which chooses the faster setting for the link of the run."""
 CONSTANTS = (
     ("prices of encrypted products", prices_hash(SHARING_LIMITS)),
     ("parameters of Ferret", parameters_text()),

@@ -95,7 +95,7 @@ def for_inferences(exchanges: Sequence[Exchange], count: int) -> list[Exchange]:
         starts.append(len(found))
         for inference in range(1 if isinstance(exchange, Product) else count):
             needs = 0
-            if exchange.needs:  # what stands for the same inference where the last one stood
+            if exchange.needs:  # for the last exchange that it needs, take that of the same inference
                 last = exchange.needs - 1
                 needs = starts[last] + (0 if isinstance(exchanges[last], Product) else inference) + 1
             found.append(replace(exchange, needs=needs, inference=inference))

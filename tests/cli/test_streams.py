@@ -16,7 +16,7 @@ from pi_bench.atomic_file import whole_file
 PI_BENCH = [sys.executable, "-m", "pi_bench"]
 LATENCY = "latency {model} --runs 1 --warmup 0 --threads 1 --json {json}"
 LOST = {"| true": 0, ">/dev/full": 2, "2>/dev/full": 0, ">&-": 0, "2>&-": 0, ">&- 2>&-": 0}
-"""What a shell does to the streams, and the exit code of a command that has nothing but words to give."""
+"""Lists redirections of a shell, and the exit code that each gives a command that only prints words."""
 
 
 def lost(redirection: str, words: str) -> tuple[int, str]:
